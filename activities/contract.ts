@@ -1,0 +1,165 @@
+/**
+ * The steps of an install as one typed table: for each activity what it is given and what it answers. Workflows
+ * import these types only; each worker must implement every activity of its queue or it does not compile.
+ *
+ * What is listed here goes into Temporal's history: facts, manifests, digests, decisions; never bytes, never secrets.
+ */
+import type { Digest } from '../manifest/schema/common.ts';
+import type { Facts } from '../manifest/schema/facts.ts';
+import type { Manifest, ManifestImage } from '../manifest/schema/manifest.ts';
+
+/** What is installed onto: the disks of the machine the agent runs on, or a disk image for a machine that is not here. */
+export type Target =
+  | { readonly kind: 'machine' }
+  /** A block device of this host, by its identity (`wwn:…`), never by its node. */
+  | { readonly kind: 'device'; readonly id: string }
+  /** A disk image file; created with `sizeBytes` when it does not exist. */
+  | { readonly kind: 'file'; readonly path: string; readonly sizeBytes: number };
+
+/** One profile layer as it was read. */
+export interface Layer {
+  /** `defaults`, or the file's name as the person gave it. */
+  readonly name: string;
+  /** Digest of the text. */
+  readonly digest: Digest;
+  /** The text, with `source:` files already read into `content:`. YAML or JSON. */
+  readonly text: string;
+}
+
+/** Something that will be destroyed, for approval. */
+export interface Destroyed {
+  readonly diskId: string;
+  /** e.g. `partition 2: ext4 "home", 500 GiB`. */
+  readonly what: string;
+}
+
+/** An image in the store. */
+export interface ImageRef {
+  /** Digest of the image part of the manifest: the id under which the store keeps it. */
+  readonly imageDigest: Digest;
+  /** Digest of the root filesystem's chunk table. */
+  readonly rootDigest: Digest;
+  /** Bytes of the root filesystem image. */
+  readonly rootBytes: number;
+  /** Bytes of it that are not zero runs. */
+  readonly dataBytes: number;
+  /** Digest of the archive of ESP content. */
+  readonly espDigest: Digest;
+  /** Digest of the list of all files with their digests. */
+  readonly filesDigest: Digest;
+  /** Digest of the CycloneDX package list. */
+  readonly sbomDigest: Digest;
+  readonly packageCount: number;
+}
+
+/** What the agent's disk steps share. */
+export interface DiskStep {
+  readonly installId: string;
+  readonly target: Target;
+  readonly manifest: Manifest;
+}
+
+export interface ProbeInput {
+  readonly machineId: string;
+  readonly target: Target;
+  /** Firmware to assume where the disk is an image; default `uefi`. */
+  readonly assumeFirmware?: 'uefi' | 'bios';
+}
+
+export interface PlanInput {
+  readonly layers: readonly Layer[];
+  readonly facts: Facts;
+  readonly target: Target;
+}
+
+export interface PlanResult {
+  readonly manifest: Manifest;
+  readonly manifestDigest: Digest;
+  /** Empty where nothing is lost. */
+  readonly destroyed: readonly Destroyed[];
+  /** Digest of what each phase depends on; a phase is done again only when its own changed. */
+  readonly keys: Readonly<Record<'build' | 'partition' | 'personalise' | 'bootloader' | 'handoff' | 'confirm', Digest>>;
+}
+
+export interface WriteResult {
+  /** Bytes written in the attempt that finished. */
+  readonly writtenBytes: number;
+  /** Bytes that were found on the disk already, by hash. */
+  readonly reusedBytes: number;
+  /** Bytes of zero runs that needed no writing. */
+  readonly skippedBytes: number;
+}
+
+export interface PersonaliseInput extends DiskStep {
+  readonly image: ImageRef;
+  /** `unique`: machine-id, SSH host keys and UUIDs of this machine. `generic`: left to the first boot. */
+  readonly identity: 'unique' | 'generic';
+  /** Where the installed system reports its first boot; none where nobody waits for it. */
+  readonly reportUrl?: string;
+}
+
+export interface PersonaliseResult {
+  /** SHA-256 of the one-time token that is on the disk. The token itself is only there. */
+  readonly tokenDigest?: Digest;
+  /** Paths that differ from the image, with the digest of their content; verified later. */
+  readonly changedDigest: Digest;
+  readonly changedCount: number;
+}
+
+export interface VerifyResult {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** Activities of task queue `machine/ID`: the agent's. */
+export interface AgentActivities {
+  probe(input: ProbeInput): Promise<Facts>;
+  /** Makes the partition table and the empty filesystems. Answers whether anything had to be done. */
+  partition(input: DiskStep & { readonly approvedErase: boolean }): Promise<{ changed: boolean }>;
+  writeImage(input: DiskStep & { readonly image: ImageRef }): Promise<WriteResult>;
+  /** Reads the root partition back from the disk, not from the cache, and compares every chunk. */
+  readBack(input: DiskStep & { readonly image: ImageRef }): Promise<VerifyResult>;
+  /** Grows the root filesystem to its partition. */
+  growFilesystem(input: DiskStep & { readonly image: ImageRef }): Promise<void>;
+  personalise(input: PersonaliseInput): Promise<PersonaliseResult>;
+  installBootloader(input: DiskStep & { readonly image: ImageRef }): Promise<{ entry: string }>;
+  /** Compares every file on the disk, read from the disk, with the image's list and with what personalise changed. */
+  verify(input: DiskStep & { readonly image: ImageRef; readonly changedDigest: Digest }): Promise<VerifyResult>;
+  /** Unmounts and detaches everything that this install holds. Safe to call at any time, any number of times. */
+  release(input: { readonly installId: string; readonly target: Target }): Promise<void>;
+  /** Leaves the machine: reboot or power off. */
+  leave(input: { readonly action: 'reboot' | 'poweroff' }): Promise<void>;
+}
+
+/** Activities of task queue `builder`. */
+export interface BuilderActivities {
+  /** Builds the image, or finds it in the store. */
+  buildImage(image: ManifestImage): Promise<ImageRef>;
+}
+
+/** Activities of task queue `control`. */
+export interface ControlActivities {
+  plan(input: PlanInput): Promise<PlanResult>;
+  /** Boots the disk image in QEMU and watches it until it is cancelled; answers when the machine powers off. */
+  runVirtualMachine(input: VirtualMachineInput): Promise<void>;
+  /** Where the console log of a machine is kept, and its last lines. */
+  consoleExcerpt(input: { readonly machineId: string }): Promise<{ path: string; lastLines: readonly string[] }>;
+}
+
+export interface VirtualMachineInput {
+  readonly machineId: string;
+  readonly path: string;
+  readonly memoryMiB: number;
+  readonly cpus: number;
+  readonly sshPort: number;
+}
+
+/** What a long activity heartbeats, and what `status` shows. Only what is flushed counts. */
+export interface Progress {
+  /** What is being done now, e.g. `write root`. */
+  readonly step: string;
+  readonly doneBytes?: number;
+  readonly totalBytes?: number;
+  /** One line from the tool that is running, e.g. mmdebstrap. */
+  readonly message?: string;
+}

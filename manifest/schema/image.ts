@@ -1,0 +1,94 @@
+/** What goes into the image: everything here is the same for all machines that share it. */
+import { z } from 'zod';
+import { modeSchema, targetPathSchema } from './common.ts';
+
+/** A package name as dpkg allows it (Debian Policy 5.6.1). */
+const packageNameSchema = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9+.-]+$/, 'a package name: a-z, 0-9, + - . and at least two characters');
+
+/** A package repository in the terms of apt's deb822 sources. */
+export const repositorySchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9._-]*$/, 'a name: a-z, 0-9, . _ -')
+    .meta({ description: 'Name of the repository; layers are merged by it.' }),
+  uri: z
+    .url({ protocol: /^(https?|file)$/ })
+    .optional()
+    .meta({ description: 'Base address. Default: the mirror that the host itself uses for its distribution.' }),
+  suites: z.array(z.string().regex(/^[A-Za-z0-9./_-]+$/, 'a suite: letters, digits, . / _ -')).min(1),
+  components: z.array(z.string().regex(/^[a-z0-9-]+$/, 'a component, e.g. main')).default(['main']),
+  key: z
+    .string()
+    .max(200_000)
+    .meta({ description: 'ASCII-armoured OpenPGP key that signs the repository, or `distribution` for its archive keyring.' }),
+});
+
+/** A file that is put into the image, or onto one machine. */
+export const fileSchema = z.strictObject({
+  path: targetPathSchema,
+  content: z.string().optional().meta({ description: 'The text of the file.' }),
+  source: z
+    .string()
+    .optional()
+    .meta({ description: 'Instead of content: a file beside the profile, read when the profile is loaded.' }),
+  encoding: z.enum(['text', 'base64']).default('text').meta({ description: 'How content is written.' }),
+  mode: modeSchema.default('0644'),
+  owner: z.string().regex(/^[a-z_0-9][a-z0-9_-]*$/, 'a user name or id').default('root'),
+  group: z.string().regex(/^[a-z_0-9][a-z0-9_-]*$/, 'a group name or id').default('root'),
+});
+
+/** A systemd unit with the state it shall have. */
+export const serviceSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9:_.@\\-]+$/, 'a unit name, e.g. ssh.service')
+    .meta({ description: 'Unit name; .service is added where there is no suffix.' }),
+  state: z.enum(['enabled', 'disabled', 'masked']).default('enabled'),
+});
+
+/** A script by name and content. */
+export const scriptSchema = z.strictObject({
+  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'a file name: letters, digits, . _ -'),
+  content: z.string().optional().meta({ description: 'The script, with its #! line.' }),
+  source: z.string().optional().meta({ description: 'Instead of content: a file beside the profile.' }),
+});
+
+/** The image part of a profile. */
+export const imageSchema = z.strictObject({
+  distribution: z.enum(['debian']).meta({ description: 'The distribution.' }),
+  release: z.string().regex(/^[a-z0-9.-]+$/, 'a release code name, e.g. trixie'),
+  architecture: z.enum(['amd64']).meta({ description: "The distribution's name of the architecture." }),
+  builder: z.enum(['mmdebstrap']).meta({ description: 'The engine that builds the image.' }),
+  variant: z
+    .enum(['essential', 'minbase', 'standard'])
+    .meta({ description: "mmdebstrap's base set of packages, before `packages`." }),
+  packages: z.array(packageNameSchema).meta({ description: 'Packages to install; layers add to the list.' }),
+  recommends: z.boolean().meta({ description: 'Install recommended packages too.' }),
+  repositories: z.array(repositorySchema).meta({ description: 'Where packages come from; merged by name.' }),
+  kernel: z.strictObject({
+    package: packageNameSchema.meta({ description: 'The package of the kernel.' }),
+    cmdline: z
+      .array(z.string().regex(/^\S+$/, 'one kernel option without white space'))
+      .meta({ description: 'Options on the kernel command line; root= is added by Iguana.' }),
+  }),
+  files: z.array(fileSchema).meta({ description: 'Files to add; merged by path.' }),
+  services: z.array(serviceSchema).meta({ description: 'systemd units to enable, disable or mask; merged by name.' }),
+  locale: z.string().regex(/^[A-Za-z_]+(\.[A-Za-z0-9-]+)?(@[a-z]+)?$/, 'a locale, e.g. C.UTF-8 or de_DE.UTF-8'),
+  keyboard: z.string().regex(/^[a-z]{2,}(-[a-z0-9]+)*$/, 'a keyboard layout, e.g. us or de'),
+  timezone: z.string().regex(/^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+){0,2}$/, 'a time zone, e.g. Europe/Berlin'),
+  scripts: z
+    .array(scriptSchema)
+    .meta({ description: 'Scripts run in the image when it is built, in order; merged by name.' }),
+  sourceDateEpoch: z
+    .number()
+    .int()
+    .nonnegative()
+    .max(4_294_967_295)
+    .meta({ description: 'Seconds since 1970 that the build uses for all its time stamps (reproducible-builds.org).' }),
+  revision: z
+    .string()
+    .max(64)
+    .meta({ description: 'Any text; a new one builds the image again, e.g. to take in security updates.' }),
+});

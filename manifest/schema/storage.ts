@@ -1,0 +1,92 @@
+/** Which disk, and what is put on it. */
+import { z } from 'zod';
+import { sizeSchema, targetPathSchema } from './common.ts';
+
+/** How a disk is attached, as the probe names it. */
+export const transportSchema = z.enum(['nvme', 'sata', 'sas', 'scsi', 'usb', 'virtio', 'mmc', 'file', 'unknown']);
+
+const globSchema = z.string().min(1).max(256).meta({ description: 'A value, or a pattern with * and ?.' });
+
+/** Conditions over the facts of a disk; all that are given must hold. */
+export const diskMatchSchema = z.strictObject({
+  id: globSchema.optional().meta({ description: 'Iguana’s identity of the disk, e.g. wwn:0x5000c500a1b2c3d4.' }),
+  wwn: globSchema.optional(),
+  serial: globSchema.optional(),
+  model: globSchema.optional(),
+  vendor: globSchema.optional(),
+  byPath: globSchema.optional().meta({ description: 'Where it is plugged in, as in /dev/disk/by-path.' }),
+  transport: z.union([transportSchema, z.array(transportSchema).min(1)]).optional(),
+  rotational: z.boolean().optional(),
+  removable: z.boolean().optional(),
+  size: z.strictObject({ min: sizeSchema.optional(), max: sizeSchema.optional() }).optional(),
+});
+
+/** Which disk is meant. */
+export const diskChoiceSchema = z.strictObject({
+  match: diskMatchSchema,
+  order: z
+    .array(z.enum(['size', '-size', 'id', '-id', 'rotational', '-rotational', 'transport']))
+    .meta({ description: 'Order of the disks that match; - means descending.' }),
+  limit: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .meta({
+      description:
+        'Take the first so many of the ordered list. Without a limit, more than one match is an error, never a guess.',
+    }),
+});
+
+/** Filesystems that Iguana makes. */
+export const filesystemSchema = z.enum(['ext4', 'xfs', 'btrfs', 'vfat', 'swap']);
+
+/** Roles of a partition: a GPT type of the Discoverable Partitions Specification by its systemd name. */
+export const partitionTypeSchema = z.enum([
+  'esp',
+  'xbootldr',
+  'root',
+  'usr',
+  'home',
+  'srv',
+  'var',
+  'tmp',
+  'swap',
+  'linux-generic',
+]);
+
+/** How large a partition shall be. */
+export const partitionSizeSchema = z.union([
+  sizeSchema.meta({ description: 'Exactly this size.' }),
+  z.strictObject({ min: sizeSchema }).meta({ description: 'At least this size; shares what is left.' }),
+  z.literal('rest').meta({ description: 'What is left, shared with others that say so.' }),
+]);
+
+/** One partition. */
+export const partitionSchema = z.strictObject({
+  label: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{1,36}$/, 'a label of at most 36 letters, digits, _ . -')
+    .meta({ description: 'GPT label; layers are merged by it.' }),
+  type: partitionTypeSchema,
+  size: partitionSizeSchema,
+  filesystem: filesystemSchema.optional().meta({ description: 'Default: vfat for esp, swap for swap, else ext4.' }),
+  filesystemLabel: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{1,11}$/, 'a label of at most 11 letters, digits, _ . -')
+    .optional(),
+  mountPoint: targetPathSchema.optional(),
+  mountOptions: z.array(z.string().regex(/^[^\s,]+$/, 'one mount option')).default([]),
+});
+
+/** What to do with what is on the disk. */
+export const existingDataSchema = z.enum(['refuse', 'erase']);
+
+/** The storage part of a profile. */
+export const storageSchema = z.strictObject({
+  disk: diskChoiceSchema,
+  existingData: existingDataSchema.meta({
+    description: 'refuse: a disk that holds anything is not touched. erase: it may be erased, after approval.',
+  }),
+  partitions: z.array(partitionSchema).min(1).max(64).meta({ description: 'In the order they have on the disk; merged by label.' }),
+});
