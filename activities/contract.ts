@@ -78,7 +78,9 @@ export interface PlanResult {
   /** Empty where nothing is lost. */
   readonly destroyed: readonly Destroyed[];
   /** Digest of what each phase depends on; a phase is done again only when its own changed. */
-  readonly keys: Readonly<Record<'build' | 'partition' | 'personalise' | 'bootloader' | 'handoff' | 'confirm', Digest>>;
+  readonly keys: Readonly<
+    Record<'build' | 'partition' | 'personalise' | 'bootloader' | 'handoff' | 'confirm', Digest>
+  >;
 }
 
 export interface WriteResult {
@@ -124,7 +126,9 @@ export interface AgentActivities {
   personalise(input: PersonaliseInput): Promise<PersonaliseResult>;
   installBootloader(input: DiskStep & { readonly image: ImageRef }): Promise<{ entry: string }>;
   /** Compares every file on the disk, read from the disk, with the image's list and with what personalise changed. */
-  verify(input: DiskStep & { readonly image: ImageRef; readonly changedDigest: Digest }): Promise<VerifyResult>;
+  verify(
+    input: DiskStep & { readonly image: ImageRef; readonly changedDigest: Digest },
+  ): Promise<VerifyResult>;
   /** Unmounts and detaches everything that this install holds. Safe to call at any time, any number of times. */
   release(input: { readonly installId: string; readonly target: Target }): Promise<void>;
   /** Leaves the machine: reboot or power off. */
@@ -143,7 +147,9 @@ export interface ControlActivities {
   /** Boots the disk image in QEMU and watches it until it is cancelled; answers when the machine powers off. */
   runVirtualMachine(input: VirtualMachineInput): Promise<void>;
   /** Where the console log of a machine is kept, and its last lines. */
-  consoleExcerpt(input: { readonly machineId: string }): Promise<{ path: string; lastLines: readonly string[] }>;
+  consoleExcerpt(input: {
+    readonly machineId: string;
+  }): Promise<{ path: string; lastLines: readonly string[] }>;
 }
 
 export interface VirtualMachineInput {

@@ -22,14 +22,20 @@ const stop = (remedy: string): FailureKind => ({ retryable: false, remedy });
 /** Every failure type with its treatment. */
 export const FAILURES = {
   // plan
-  ProfileInvalid: stop('Correct the profile as the message says, then `iguana amend` with the corrected layer.'),
+  ProfileInvalid: stop(
+    'Correct the profile as the message says, then `iguana amend` with the corrected layer.',
+  ),
   FirmwareUnsupported: stop('Switch the firmware to UEFI mode (disable CSM / legacy boot) and retry.'),
   ArchitectureMismatch: stop('Use a profile for the architecture of this machine.'),
   NoDisk: stop('Widen storage.disk.match, or attach the disk that is meant, then retry.'),
-  DiskAmbiguous: stop('Make storage.disk.match name one disk, or say which with `order` and `limit: 1`, then amend.'),
+  DiskAmbiguous: stop(
+    'Make storage.disk.match name one disk, or say which with `order` and `limit: 1`, then amend.',
+  ),
   DiskIsInstallMedium: stop('Choose another disk: the installer itself runs from this one.'),
   DiskInUse: stop('Unmount what is mounted, or choose another disk, then retry.'),
-  DiskHasData: stop('Choose another disk, or set `storage.existingData: erase` and approve what is destroyed.'),
+  DiskHasData: stop(
+    'Choose another disk, or set `storage.existingData: erase` and approve what is destroyed.',
+  ),
   DiskReadOnly: stop('Remove the write protection, or choose another disk, then retry.'),
   StorageImpossible: stop('Correct `storage` as the message says, then amend.'),
   // build
@@ -39,24 +45,32 @@ export const FAILURES = {
   PackageUnknown: stop('Correct image.packages or image.repositories, then amend.'),
   RepositoryUntrusted: stop('Give the key that signs the repository in image.repositories, then amend.'),
   BuildScriptFailed: stop('Correct the script as its output says, then amend.'),
-  BuildFailed: stop('Read the build log that the message names; correct the image part of the profile, then amend.'),
+  BuildFailed: stop(
+    'Read the build log that the message names; correct the image part of the profile, then amend.',
+  ),
   StoreFull: stop('Free space in the store (`iguana image gc`), then retry.'),
   ImageCorrupt: stop('`iguana image gc` removes the damaged image; retry builds it again.'),
   ImageMissing: stop('Retry: the image is built again.'),
   // disk
-  DiskChanged: stop('The disk is not the one that was planned for. Attach the right one and retry, or amend the profile.'),
+  DiskChanged: stop(
+    'The disk is not the one that was planned for. Attach the right one and retry, or amend the profile.',
+  ),
   DiskVanished: again('Look at the cabling and the disk’s own health; Iguana tries again.'),
   DiskTooSmall: stop('Choose a larger disk, or make the partitions smaller, then amend.'),
   DiskWriteFailed: again('The disk reports errors: look at its health. Iguana tries again.'),
   PartitioningFailed: stop('Read what systemd-repart said; correct `storage`, then amend.'),
-  VerificationFailed: stop('What the disk returns is not what was written: replace the disk, or retry to write it again.'),
+  VerificationFailed: stop(
+    'What the disk returns is not what was written: replace the disk, or retry to write it again.',
+  ),
   // personalise, bootloader
   SecretMissing: stop('Store the secret with `iguana secret set NAME`, then retry.'),
   PersonaliseFailed: stop('Correct `machine` as the message says, then amend.'),
   BootloaderFailed: stop('Add a kernel and systemd-boot to the image, or make the ESP larger, then amend.'),
   // handoff
   VirtualMachineFailed: again('Look at the console log that the message names; Iguana tries again.'),
-  FirstBootTimeout: stop('Look at the console log; `iguana retry` boots and waits again, `iguana skip` accepts the disk as it is.'),
+  FirstBootTimeout: stop(
+    'Look at the console log; `iguana retry` boots and waits again, `iguana skip` accepts the disk as it is.',
+  ),
   // anywhere
   ToolMissing: stop('`iguana doctor` names what is missing and how to get it.'),
   CommandFailed: again('Iguana tries again; the message holds the command’s own words.'),

@@ -16,13 +16,18 @@ export const repositorySchema = z.strictObject({
   uri: z
     .url({ protocol: /^(https?|file)$/ })
     .optional()
-    .meta({ description: 'Base address. Default: the mirror that the host itself uses for its distribution.' }),
+    .meta({
+      description: 'Base address. Default: the mirror that the host itself uses for its distribution.',
+    }),
   suites: z.array(z.string().regex(/^[A-Za-z0-9./_-]+$/, 'a suite: letters, digits, . / _ -')).min(1),
   components: z.array(z.string().regex(/^[a-z0-9-]+$/, 'a component, e.g. main')).default(['main']),
   key: z
     .string()
     .max(200_000)
-    .meta({ description: 'ASCII-armoured OpenPGP key that signs the repository, or `distribution` for its archive keyring.' }),
+    .meta({
+      description:
+        'ASCII-armoured OpenPGP key that signs the repository, or `distribution` for its archive keyring.',
+    }),
 });
 
 /** A file that is put into the image, or onto one machine. */
@@ -35,8 +40,14 @@ export const fileSchema = z.strictObject({
     .meta({ description: 'Instead of content: a file beside the profile, read when the profile is loaded.' }),
   encoding: z.enum(['text', 'base64']).default('text').meta({ description: 'How content is written.' }),
   mode: modeSchema.default('0644'),
-  owner: z.string().regex(/^[a-z_0-9][a-z0-9_-]*$/, 'a user name or id').default('root'),
-  group: z.string().regex(/^[a-z_0-9][a-z0-9_-]*$/, 'a group name or id').default('root'),
+  owner: z
+    .string()
+    .regex(/^[a-z_0-9][a-z0-9_-]*$/, 'a user name or id')
+    .default('root'),
+  group: z
+    .string()
+    .regex(/^[a-z_0-9][a-z0-9_-]*$/, 'a group name or id')
+    .default('root'),
 });
 
 /** A systemd unit with the state it shall have. */
@@ -74,8 +85,12 @@ export const imageSchema = z.strictObject({
       .meta({ description: 'Options on the kernel command line; root= is added by Iguana.' }),
   }),
   files: z.array(fileSchema).meta({ description: 'Files to add; merged by path.' }),
-  services: z.array(serviceSchema).meta({ description: 'systemd units to enable, disable or mask; merged by name.' }),
-  locale: z.string().regex(/^[A-Za-z_]+(\.[A-Za-z0-9-]+)?(@[a-z]+)?$/, 'a locale, e.g. C.UTF-8 or de_DE.UTF-8'),
+  services: z
+    .array(serviceSchema)
+    .meta({ description: 'systemd units to enable, disable or mask; merged by name.' }),
+  locale: z
+    .string()
+    .regex(/^[A-Za-z_]+(\.[A-Za-z0-9-]+)?(@[a-z]+)?$/, 'a locale, e.g. C.UTF-8 or de_DE.UTF-8'),
   keyboard: z.string().regex(/^[a-z]{2,}(-[a-z0-9]+)*$/, 'a keyboard layout, e.g. us or de'),
   timezone: z.string().regex(/^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+){0,2}$/, 'a time zone, e.g. Europe/Berlin'),
   scripts: z
@@ -86,7 +101,10 @@ export const imageSchema = z.strictObject({
     .int()
     .nonnegative()
     .max(4_294_967_295)
-    .meta({ description: 'Seconds since 1970 that the build uses for all its time stamps (reproducible-builds.org).' }),
+    .meta({
+      description:
+        'Seconds since 1970 that the build uses for all its time stamps (reproducible-builds.org).',
+    }),
   revision: z
     .string()
     .max(64)

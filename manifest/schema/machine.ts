@@ -3,7 +3,9 @@ import { z } from 'zod';
 import { secretRefSchema } from './common.ts';
 import { fileSchema, scriptSchema } from './image.ts';
 
-const interfaceNameSchema = z.string().regex(/^[A-Za-z0-9_.:-]{1,15}$/, 'an interface name of at most 15 characters');
+const interfaceNameSchema = z
+  .string()
+  .regex(/^[A-Za-z0-9_.:-]{1,15}$/, 'an interface name of at most 15 characters');
 const macSchema = z.string().regex(/^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$/, 'a MAC address');
 const ipSchema = z.union([z.ipv4(), z.ipv6()]);
 
@@ -15,7 +17,15 @@ const vlanSchema = z.strictObject({ link: interfaceNameSchema, id: z.number().in
 const bondSchema = z.strictObject({
   members: z.array(interfaceNameSchema).min(1),
   mode: z
-    .enum(['balance-rr', 'active-backup', 'balance-xor', 'broadcast', '802.3ad', 'balance-tlb', 'balance-alb'])
+    .enum([
+      'balance-rr',
+      'active-backup',
+      'balance-xor',
+      'broadcast',
+      '802.3ad',
+      'balance-tlb',
+      'balance-alb',
+    ])
     .default('active-backup'),
   miiMonitorMs: z.number().int().min(0).max(60_000).default(100),
 });
@@ -25,7 +35,9 @@ export const interfaceSchema = z.strictObject({
   name: z
     .string()
     .regex(/^[A-Za-z0-9_.:-]{1,15}$/, 'a name of at most 15 characters')
-    .meta({ description: 'Name of the settings; also of the interface, where `match` does not say otherwise.' }),
+    .meta({
+      description: 'Name of the settings; also of the interface, where `match` does not say otherwise.',
+    }),
   match: z
     .strictObject({
       name: z.string().min(1).max(64).optional().meta({ description: 'Interface names, with * and ?.' }),
@@ -45,33 +57,47 @@ export const interfaceSchema = z.strictObject({
 /** A hash as crypt(5) writes it; a password in the clear does not match. */
 const passwordHashSchema = z
   .string()
-  .regex(/^\$(y|gy|7|2[aby]|6|5)\$[./A-Za-z0-9$=,+-]+$/, 'a crypt(5) hash, e.g. from `mkpasswd`; never a password');
+  .regex(
+    /^\$(y|gy|7|2[aby]|6|5)\$[./A-Za-z0-9$=,+-]+$/,
+    'a crypt(5) hash, e.g. from `mkpasswd`; never a password',
+  );
 
 /** One user. */
 export const userSchema = z.strictObject({
   name: z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'a user name: a-z, 0-9, _ - and at most 32 characters'),
-  uid: z.number().int().min(0).max(59_999).optional().meta({ description: 'Default: the next free one from 1000.' }),
-  fullName: z.string().regex(/^[^:\n,]*$/, 'a name without : or ,').default(''),
+  uid: z
+    .number()
+    .int()
+    .min(0)
+    .max(59_999)
+    .optional()
+    .meta({ description: 'Default: the next free one from 1000.' }),
+  fullName: z
+    .string()
+    .regex(/^[^:\n,]*$/, 'a name without : or ,')
+    .default(''),
   passwordHash: z.union([passwordHashSchema, secretRefSchema]).optional().meta({
     description: 'crypt(5) hash or a secret that holds one. Default: no password, log in by key only.',
   }),
   sshKeys: z
-    .array(z.string().regex(/^(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/=]+( .*)?$/, 'an OpenSSH public key'))
+    .array(
+      z.string().regex(/^(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/=]+( .*)?$/, 'an OpenSSH public key'),
+    )
     .default([]),
   groups: z.array(z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'a group name')).default([]),
-  shell: z.string().regex(/^\/[^\s:]+$/, 'an absolute path').default('/bin/bash'),
+  shell: z
+    .string()
+    .regex(/^\/[^\s:]+$/, 'an absolute path')
+    .default('/bin/bash'),
   sudo: z.enum(['no', 'password', 'nopasswd']).default('no'),
 });
 
 /** The machine part of a profile. */
 export const machineSchema = z.strictObject({
-  hostname: z
-    .string()
-    .max(255)
-    .meta({
-      description:
-        'Host name, or a template over the facts: {machine.id}, {machine.serial}, {network.mac}, {network.macShort} …',
-    }),
+  hostname: z.string().max(255).meta({
+    description:
+      'Host name, or a template over the facts: {machine.id}, {machine.serial}, {network.mac}, {network.macShort} …',
+  }),
   network: z.array(interfaceSchema).meta({ description: 'Network interfaces; merged by name.' }),
   users: z.array(userSchema).meta({ description: 'Users; merged by name. `root` may be one of them.' }),
   groups: z
@@ -96,7 +122,12 @@ export const handoffSchema = z.strictObject({
   virtualMachine: z.strictObject({
     memory: z.number().int().min(256).max(1_048_576).meta({ description: 'MiB' }),
     cpus: z.number().int().min(1).max(512),
-    sshPort: z.number().int().min(0).max(65_535).meta({ description: 'Loopback port that leads to SSH; 0: none.' }),
+    sshPort: z
+      .number()
+      .int()
+      .min(0)
+      .max(65_535)
+      .meta({ description: 'Loopback port that leads to SSH; 0: none.' }),
   }),
 });
 

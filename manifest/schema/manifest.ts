@@ -36,12 +36,22 @@ export const manifestSchema = z
     kind: z.literal('Manifest'),
     name: z.string().optional(),
     inputs: z
-      .array(z.strictObject({ kind: z.enum(['layer', 'facts', 'answers', 'file']), name: z.string(), digest: digestSchema }))
+      .array(
+        z.strictObject({
+          kind: z.enum(['layer', 'facts', 'answers', 'file']),
+          name: z.string(),
+          digest: digestSchema,
+        }),
+      )
       .meta({ description: 'Everything this manifest was made of, with digests.' }),
     imageDigest: digestSchema.meta({ description: 'Canonical digest of `image`.' }),
     image: manifestImageSchema,
     storage: z.strictObject({
-      disk: z.strictObject({ id: z.string(), sizeBytes: z.number().int().positive(), sectorBytes: z.number().int() }),
+      disk: z.strictObject({
+        id: z.string(),
+        sizeBytes: z.number().int().positive(),
+        sectorBytes: z.number().int(),
+      }),
       existingData: existingDataSchema,
       partitions: z.array(manifestPartitionSchema),
     }),
@@ -54,7 +64,10 @@ export const manifestSchema = z
     handoff: handoffSchema,
     confirmation: confirmationSchema,
   })
-  .meta({ title: 'Iguana manifest', description: 'What is installed on one machine: complete, with the digest of every input.' });
+  .meta({
+    title: 'Iguana manifest',
+    description: 'What is installed on one machine: complete, with the digest of every input.',
+  });
 
 /** @see manifestSchema */
 export type Manifest = z.infer<typeof manifestSchema>;

@@ -20,7 +20,10 @@ export const profileSchema = z
       .optional(),
     confirmation: confirmationSchema.partial().optional(),
   })
-  .meta({ title: 'Iguana profile', description: 'What to install, as people write it. Layers: defaults ← site ← role ← machine.' });
+  .meta({
+    title: 'Iguana profile',
+    description: 'What to install, as people write it. Layers: defaults ← site ← role ← machine.',
+  });
 
 /** @see profileSchema */
 export type Profile = z.infer<typeof profileSchema>;

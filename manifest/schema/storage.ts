@@ -3,13 +3,25 @@ import { z } from 'zod';
 import { sizeSchema, targetPathSchema } from './common.ts';
 
 /** How a disk is attached, as the probe names it. */
-export const transportSchema = z.enum(['nvme', 'sata', 'sas', 'scsi', 'usb', 'virtio', 'mmc', 'file', 'unknown']);
+export const transportSchema = z.enum([
+  'nvme',
+  'sata',
+  'sas',
+  'scsi',
+  'usb',
+  'virtio',
+  'mmc',
+  'file',
+  'unknown',
+]);
 
 const globSchema = z.string().min(1).max(256).meta({ description: 'A value, or a pattern with * and ?.' });
 
 /** Conditions over the facts of a disk; all that are given must hold. */
 export const diskMatchSchema = z.strictObject({
-  id: globSchema.optional().meta({ description: 'Iguana’s identity of the disk, e.g. wwn:0x5000c500a1b2c3d4.' }),
+  id: globSchema
+    .optional()
+    .meta({ description: 'Iguana’s identity of the disk, e.g. wwn:0x5000c500a1b2c3d4.' }),
   wwn: globSchema.optional(),
   serial: globSchema.optional(),
   model: globSchema.optional(),
@@ -27,15 +39,10 @@ export const diskChoiceSchema = z.strictObject({
   order: z
     .array(z.enum(['size', '-size', 'id', '-id', 'rotational', '-rotational', 'transport']))
     .meta({ description: 'Order of the disks that match; - means descending.' }),
-  limit: z
-    .number()
-    .int()
-    .min(1)
-    .optional()
-    .meta({
-      description:
-        'Take the first so many of the ordered list. Without a limit, more than one match is an error, never a guess.',
-    }),
+  limit: z.number().int().min(1).optional().meta({
+    description:
+      'Take the first so many of the ordered list. Without a limit, more than one match is an error, never a guess.',
+  }),
 });
 
 /** Filesystems that Iguana makes. */
@@ -70,7 +77,9 @@ export const partitionSchema = z.strictObject({
     .meta({ description: 'GPT label; layers are merged by it.' }),
   type: partitionTypeSchema,
   size: partitionSizeSchema,
-  filesystem: filesystemSchema.optional().meta({ description: 'Default: vfat for esp, swap for swap, else ext4.' }),
+  filesystem: filesystemSchema
+    .optional()
+    .meta({ description: 'Default: vfat for esp, swap for swap, else ext4.' }),
   filesystemLabel: z
     .string()
     .regex(/^[A-Za-z0-9_.-]{1,11}$/, 'a label of at most 11 letters, digits, _ . -')
@@ -86,7 +95,12 @@ export const existingDataSchema = z.enum(['refuse', 'erase']);
 export const storageSchema = z.strictObject({
   disk: diskChoiceSchema,
   existingData: existingDataSchema.meta({
-    description: 'refuse: a disk that holds anything is not touched. erase: it may be erased, after approval.',
+    description:
+      'refuse: a disk that holds anything is not touched. erase: it may be erased, after approval.',
   }),
-  partitions: z.array(partitionSchema).min(1).max(64).meta({ description: 'In the order they have on the disk; merged by label.' }),
+  partitions: z
+    .array(partitionSchema)
+    .min(1)
+    .max(64)
+    .meta({ description: 'In the order they have on the disk; merged by label.' }),
 });
