@@ -6,8 +6,7 @@ export const API_VERSION = 'iguana/v1';
 
 /** A SHA-256 digest as OCI writes it: `sha256:` and 64 lower-case hexadecimal digits. */
 export const digestSchema = z
-  .string()
-  .regex(/^sha256:[0-9a-f]{64}$/, 'a digest: sha256: and 64 hexadecimal digits')
+  .templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)], 'a digest: sha256: and 64 hexadecimal digits')
   .meta({ description: 'A SHA-256 digest: sha256: and 64 hexadecimal digits.' });
 
 /** A digest, e.g. `sha256:9f86d0…`. */
