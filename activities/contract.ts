@@ -144,12 +144,16 @@ export interface BuilderActivities {
 /** Activities of task queue `control`. */
 export interface ControlActivities {
   plan(input: PlanInput): Promise<PlanResult>;
+  /** Checks layers that shall replace those of a running install; fails with `ProfileInvalid`. */
+  checkLayers(input: { readonly layers: readonly Layer[] }): Promise<void>;
   /** Boots the disk image in QEMU and watches it until it is cancelled; answers when the machine powers off. */
   runVirtualMachine(input: VirtualMachineInput): Promise<void>;
-  /** Where the console log of a machine is kept, and its last lines. */
-  consoleExcerpt(input: {
+  /** Says that the first boot was not reported: always fails with `FirstBootTimeout`, and the end of the console log. */
+  firstBootOverdue(input: {
     readonly machineId: string;
-  }): Promise<{ path: string; lastLines: readonly string[] }>;
+    readonly poweredOff: boolean;
+    readonly timeoutSeconds: number;
+  }): Promise<never>;
 }
 
 export interface VirtualMachineInput {

@@ -104,6 +104,10 @@ export interface InstallStatus {
   readonly attention?: Attention;
   readonly destroyed: readonly Destroyed[];
   readonly approval?: Decision;
+  /** True while phase `approve` waits for a person. */
+  readonly awaitsApproval: boolean;
+  /** Digest of the one-time token that the installed system reports with. */
+  readonly tokenDigest?: Digest;
   readonly manifestDigest?: Digest;
   readonly imageDigest?: Digest;
   readonly image?: ImageRef;

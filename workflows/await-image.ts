@@ -1,4 +1,6 @@
 /** An install's side of a build: start it, or join the one that runs, and wait. */
+
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import {
   ApplicationFailure,
   CancellationScope,
@@ -12,7 +14,6 @@ import {
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { ImageRef } from '../activities/contract.ts';
 import type { Manifest } from '../manifest/schema/manifest.ts';
 import { buildWorkflowId } from './api.ts';
@@ -46,7 +47,9 @@ async function start(manifest: Manifest): Promise<ImageRef | undefined> {
       // The build outlives this install where others wait for it; `leave` stops it where nobody does.
       parentClosePolicy: ParentClosePolicy.ABANDON,
       cancellationType: ChildWorkflowCancellationType.ABANDON,
-      args: [{ imageDigest: manifest.imageDigest, image: manifest.image, startedBy: workflowInfo().workflowId }],
+      args: [
+        { imageDigest: manifest.imageDigest, image: manifest.image, startedBy: workflowInfo().workflowId },
+      ],
     });
     return await child.result();
   } catch (error) {

@@ -1,0 +1,3 @@
+/** Everything that is registered with Temporal as a workflow. */
+export { buildImage } from './build-image.ts';
+export { installMachine } from './install-machine.ts';
