@@ -93,6 +93,8 @@ export interface WriteResult {
 }
 
 export interface PersonaliseInput extends DiskStep {
+  /** Iguana's id of the machine; the installed system reports with it. */
+  readonly machineId: string;
   readonly image: ImageRef;
   /** `unique`: machine-id, SSH host keys and UUIDs of this machine. `generic`: left to the first boot. */
   readonly identity: 'unique' | 'generic';

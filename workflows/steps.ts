@@ -111,6 +111,7 @@ export const STEPS: Readonly<Record<Phase, Step>> = {
       const waits = state.planned.manifest.confirmation.wait === 'first-boot';
       const result = await agent(state).personalise({
         ...state.diskStep,
+        machineId: state.input.machineId,
         image: state.built,
         identity,
         ...(waits && reportUrl && { reportUrl }),
