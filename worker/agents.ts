@@ -1,0 +1,121 @@
+/**
+ * Keeps an agent container running for every machine that asks for one on this host, and removes it when the machine's
+ * install has ended. The engine is asked what runs each time; nothing is remembered, so a kill loses nothing.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import type { Client } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type Docker from 'dockerode';
+import type { Logger } from 'pino';
+import { type AgentRequest, dismissAgent, requestedAgents } from '../host/agent-requests.ts';
+import type { StatePaths } from '../host/state.ts';
+import { installWorkflowId } from '../workflows/api.ts';
+import { keepLog } from './agent-log.ts';
+
+const MACHINE_LABEL = 'org.iguana.machine';
+/** Digest of all that the container was made with: another one means that it is to be made anew. */
+const CONFIG_LABEL = 'org.iguana.config';
+/** Two servers of different state folders on one host do not take each other's agents. */
+const STATE_LABEL = 'org.iguana.state';
+
+/** The agent gets this long to end the step it is in. */
+const STOP_SECONDS = 10;
+
+/** What the agents of a host share. */
+export interface AgentHost {
+  readonly docker: Docker;
+  readonly image: string;
+  readonly paths: StatePaths;
+  readonly client: Client;
+  /** Where agents find Temporal. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly logger: Logger;
+}
+
+/** Brings what runs in line with what is asked for. Costs one call to the engine and one to Temporal per agent. */
+export async function reconcileAgents(host: AgentHost): Promise<void> {
+  const requests = await withoutEnded(host, await requestedAgents(host.paths));
+  const containers = await host.docker.listContainers({
+    all: true,
+    filters: { label: [`${STATE_LABEL}=${host.paths.root}`] },
+  });
+  const wanted = new Map(requests.map((request) => [request.machineId, creation(host, request)]));
+  for (const { Id, State, Labels } of containers) {
+    const machineId = Labels[MACHINE_LABEL] ?? '';
+    const isCurrent = Labels[CONFIG_LABEL] === wanted.get(machineId)?.Labels?.[CONFIG_LABEL];
+    if (State === 'running' && isCurrent) wanted.delete(machineId);
+    else await remove(host, Id, machineId);
+  }
+  for (const [machineId, options] of wanted) {
+    host.logger.info({ machineId }, 'starting the agent');
+    const container = await host.docker.createContainer(options);
+    await container.start();
+    await keepLog(host, container, machineId);
+  }
+}
+
+/** Stops all agents of this host; their installs go on when a server starts them again. */
+export async function stopAgents(host: AgentHost): Promise<void> {
+  const containers = await host.docker.listContainers({
+    all: true,
+    filters: { label: [`${STATE_LABEL}=${host.paths.root}`] },
+  });
+  await Promise.all(containers.map(({ Id, Labels }) => remove(host, Id, Labels[MACHINE_LABEL] ?? '')));
+}
+
+/** Forgets the requests of installs that have ended. */
+async function withoutEnded(host: AgentHost, requests: readonly AgentRequest[]): Promise<AgentRequest[]> {
+  const standing: AgentRequest[] = [];
+  for (const request of requests) {
+    if (await hasEnded(host.client, request.machineId)) await dismissAgent(host.paths, request.machineId);
+    else standing.push(request);
+  }
+  return standing;
+}
+
+async function hasEnded(client: Client, machineId: string): Promise<boolean> {
+  try {
+    const { status } = await client.workflow.getHandle(installWorkflowId(machineId)).describe();
+    return status.name !== 'RUNNING';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return true;
+    throw error;
+  }
+}
+
+function creation(host: AgentHost, request: AgentRequest): Docker.ContainerCreateOptions {
+  const { paths, image, environment } = host;
+  // The agent must see a device, a loop device's partitions and other people's mounts as the host does.
+  const binds = ['/dev:/dev', `${paths.store}:${paths.store}:ro`, `${paths.secrets}:${paths.secrets}:ro`];
+  if (existsSync('/run/udev')) binds.push('/run/udev:/run/udev:ro');
+  for (const folder of request.folders) binds.push(`${folder}:${folder}`);
+  const Env = Object.entries({ ...environment, IGUANA_MACHINE: request.machineId, IGUANA_STATE: paths.root }).map(
+    ([name, value]) => `${name}=${value}`,
+  );
+  const config = createHash('sha256').update(JSON.stringify({ image, binds, Env })).digest('hex');
+  return {
+    name: `iguana-agent-${createHash('sha256').update(`${paths.root} ${request.machineId}`).digest('hex').slice(0, 12)}`,
+    Image: image,
+    Env,
+    Labels: { [MACHINE_LABEL]: request.machineId, [STATE_LABEL]: paths.root, [CONFIG_LABEL]: config },
+    HostConfig: { Privileged: true, NetworkMode: 'host', PidMode: 'host', Binds: binds },
+  };
+}
+
+async function remove(host: AgentHost, id: string, machineId: string): Promise<void> {
+  host.logger.info({ machineId }, 'removing an agent');
+  const container = host.docker.getContainer(id);
+  await ignoringGone(() => container.stop({ t: STOP_SECONDS }));
+  await ignoringGone(() => container.remove({ force: true }));
+}
+
+/** 304: it is stopped already. 404: it is gone already. Both are what was wanted. */
+async function ignoringGone(action: () => Promise<unknown>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    const status = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
+    if (status !== 304 && status !== 404) throw error;
+  }
+}
