@@ -1,0 +1,115 @@
+/** What is on a disk: tables and signatures by `blkid -p`, and bytes that nobody knows. */
+import { open } from 'node:fs/promises';
+import type { DiskContent } from '../../manifest/schema/facts.ts';
+import { runTool } from './command.ts';
+import { readPartitionTable, type TableEntry } from './partition-table.ts';
+
+/** blkid(8): nothing found, and several signatures that contradict each other. */
+const NOTHING = 2;
+const AMBIVALENT = 8;
+
+const MIB = 2 ** 20;
+const SAMPLE_BYTES = 64 * 1024;
+/** Evenly spread, since a database on a raw disk may begin with zeros. */
+const SAMPLE_COUNT = 64;
+
+/**
+ * Lists what is on a disk or a disk image. An empty list means that nothing would be lost: no table, no signature, and
+ * only zeros wherever it was looked at (the first and last MiB, and samples between them).
+ * @param path a device or a file
+ * @throws failure `CommandFailed`, or the disk's own
+ */
+export async function diskContents(path: string, sizeBytes: number): Promise<DiskContent[]> {
+  const whole = await signatures(path);
+  const table = await readPartitionTable(path);
+  const contents: DiskContent[] = [];
+  const tableType = table?.label ?? whole.PTTYPE;
+  if (tableType) contents.push({ partition: 0, type: tableType, sizeBytes });
+  if (whole.TYPE) contents.push(content(0, whole.TYPE, sizeBytes, whole));
+  for (const entry of table?.partitions ?? []) contents.push(await partitionContent(path, entry));
+  if (contents.length === 0 && (await hasBytes(path, 0, sizeBytes)))
+    contents.push({ partition: 0, type: 'unknown', sizeBytes });
+  return contents;
+}
+
+async function partitionContent(path: string, entry: TableEntry): Promise<DiskContent> {
+  const { number, offsetBytes, sizeBytes, name } = entry;
+  const found = await signatures(path, entry);
+  const type =
+    found.TYPE ?? found.PTTYPE ?? ((await hasBytes(path, offsetBytes, sizeBytes)) ? 'unknown' : 'empty');
+  return content(number, type, sizeBytes, { ...found, LABEL: found.LABEL ?? name });
+}
+
+function content(
+  partition: number,
+  type: string,
+  sizeBytes: number,
+  found: { LABEL?: string | undefined; UUID?: string | undefined },
+): DiskContent {
+  return {
+    partition,
+    type,
+    ...(found.LABEL && { label: found.LABEL }),
+    ...(found.UUID && { uuid: found.UUID }),
+    sizeBytes,
+  };
+}
+
+/** What `blkid -p` names, of which these are used. */
+interface Signatures {
+  readonly TYPE?: string;
+  readonly PTTYPE?: string;
+  readonly LABEL?: string;
+  readonly UUID?: string;
+}
+
+/**
+ * Probes a disk, or a part of it, for signatures.
+ * @returns `TYPE=unknown` where several contradict each other
+ */
+export async function signatures(
+  path: string,
+  part?: { readonly offsetBytes: number; readonly sizeBytes: number },
+): Promise<Signatures> {
+  const range = part ? ['--offset', String(part.offsetBytes), '--size', String(part.sizeBytes)] : [];
+  const { status, stdout } = await runTool('blkid', ['--probe', '--output', 'export', ...range, path], {
+    doing: `reading the signatures on ${path}`,
+    accept: [NOTHING, AMBIVALENT],
+  });
+  if (status === AMBIVALENT) return { TYPE: 'unknown' };
+  return parseSignatures(stdout);
+}
+
+/** @param text what `blkid --output export` printed: KEY=value, with white space escaped by a backslash */
+export function parseSignatures(text: string): Signatures {
+  const pairs = text
+    .split('\n')
+    .map((line) => /^([A-Z_]+)=(.*)$/.exec(line))
+    .filter((match) => match !== null)
+    .map(([, key = '', value = '']) => [key, value.replaceAll(/\\(.)/g, '$1')] as const);
+  return Object.fromEntries(pairs);
+}
+
+/** Whether anything but zeros is found in a range of a disk. */
+async function hasBytes(path: string, offsetBytes: number, sizeBytes: number): Promise<boolean> {
+  const end = offsetBytes + sizeBytes;
+  const ranges: [number, number][] = [
+    [offsetBytes, Math.min(MIB, sizeBytes)],
+    [Math.max(offsetBytes, end - MIB), Math.min(MIB, sizeBytes)],
+  ];
+  const step = Math.floor(sizeBytes / (SAMPLE_COUNT + 1));
+  for (let n = 1; n <= SAMPLE_COUNT; n++)
+    ranges.push([offsetBytes + n * step, Math.min(SAMPLE_BYTES, sizeBytes - n * step)]);
+  const file = await open(path, 'r');
+  try {
+    const buffer = Buffer.alloc(MIB);
+    const zeros = Buffer.alloc(MIB);
+    for (const [position, length] of ranges) {
+      const { bytesRead } = await file.read(buffer, 0, length, position);
+      if (!buffer.subarray(0, bytesRead).equals(zeros.subarray(0, bytesRead))) return true;
+    }
+    return false;
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,33 @@
+/** Failures of system calls on a disk, in the terms of the catalogue. */
+import { failure } from '../failures.ts';
+
+const GONE = new Set(['ENXIO', 'ENODEV', 'ENOMEDIUM', 'ENOENT']);
+const BROKEN = new Set(['EIO', 'EREMOTEIO', 'ETIMEDOUT']);
+
+/** The code of a system error, e.g. `EIO`; undefined for anything else. */
+export function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}
+
+/**
+ * Names the failure of reading or writing a disk.
+ * @param error what the system call threw
+ * @param doing a gerund with its object: `writing root of wwn:0x5000c500a1b2c3d4`
+ * @returns the failure to throw; `error` itself where it is no matter of the disk
+ */
+export function ioFailure(error: unknown, doing: string): unknown {
+  const code = errorCode(error);
+  if (code === undefined) return error;
+  if (GONE.has(code))
+    return failure('DiskVanished', `${doing}: the disk is gone (${code})`, { cause: error });
+  if (BROKEN.has(code))
+    return failure('DiskWriteFailed', `${doing}: the disk reports an error (${code})`, { cause: error });
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return failure('DiskWriteFailed', `${doing}: no space is left where the disk is kept (${code})`, {
+      cause: error,
+      remedy: 'Free space on the filesystem that holds the disk image; Iguana tries again.',
+    });
+  if (code === 'EROFS' || code === 'EPERM')
+    return failure('DiskReadOnly', `${doing}: it cannot be written (${code})`, { cause: error });
+  return error;
+}
