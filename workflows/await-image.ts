@@ -75,6 +75,7 @@ async function join(manifest: Manifest): Promise<ImageRef | undefined> {
     return undefined;
   }
   await condition(() => outcome !== undefined, ASK_AGAIN);
+  // Nothing within that time, or a build that was stopped: the caller asks again.
   const failed = outcome?.failure;
   if (failed) throw ApplicationFailure.nonRetryable(failed.message, failed.type, ...failed.details);
   return outcome?.image;

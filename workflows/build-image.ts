@@ -57,8 +57,16 @@ export async function buildImage(input: BuildInput): Promise<ImageRef> {
     return image;
   } catch (error) {
     const cause = error instanceof ActivityFailure ? error.cause : error;
-    if (!isCancellation(error)) await announce({ imageDigest: input.imageDigest, failure: describe(cause) });
-    throw error;
+    if (!isCancellation(error)) {
+      await announce({ imageDigest: input.imageDigest, failure: describe(cause) });
+      throw error;
+    }
+    // Whoever joined while the build was being stopped hears of neither image nor failure, and starts it again.
+    await announce({ imageDigest: input.imageDigest });
+    throw ApplicationFailure.nonRetryable(
+      'the build was stopped: nobody waits for it any longer',
+      'BuildStopped',
+    );
   }
 }
 

@@ -3,7 +3,7 @@ import { defineSignal } from '@temporalio/workflow';
 import type { ImageRef } from '../activities/contract.ts';
 import type { Digest } from '../manifest/schema/common.ts';
 
-/** What a build tells an install that joined it. */
+/** What a build tells an install that joined it; neither image nor failure where the build was stopped. */
 export interface ImageBuilt {
   readonly imageDigest: Digest;
   readonly image?: ImageRef;

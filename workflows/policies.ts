@@ -19,6 +19,9 @@ const RETRY = {
   maximumAttempts: 20,
 } as const;
 
+/** As often as its schedule-to-close timeout allows. */
+const { maximumAttempts: _, ...CLEAN_UP_RETRY } = RETRY;
+
 const HEARTBEAT = '10 seconds';
 
 /** Steps of the machine's agent. Cancelling waits until the step has cleaned up behind itself. */
@@ -40,7 +43,7 @@ export function cleanUpActivities(machineId: string): Pick<AgentActivities, 'rel
     scheduleToCloseTimeout: '10 minutes',
     startToCloseTimeout: '2 minutes',
     heartbeatTimeout: HEARTBEAT,
-    retry: { ...RETRY, maximumAttempts: 0 },
+    retry: CLEAN_UP_RETRY,
   });
 }
 

@@ -1,0 +1,99 @@
+/** Runs `installMachine` on a real Temporal server with scripted activities. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { bundleWorkflowCode, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import type { Layer } from '../../activities/contract.ts';
+import {
+  BUILDER_QUEUE,
+  CONTROL_QUEUE,
+  type InstallInput,
+  type InstallStatus,
+  installWorkflowId,
+  machineQueue,
+  QUERIES,
+  WORKFLOWS,
+} from '../../workflows/api.ts';
+import { startTemporal } from '../support/temporal.ts';
+import { layer, type Script } from './scripted-activities.ts';
+
+/** One server and one bundle for all tests of a file. */
+export class InstallHarness {
+  readonly environment: TestWorkflowEnvironment;
+  readonly #bundle: WorkflowBundleWithSourceMap;
+
+  private constructor(environment: TestWorkflowEnvironment, bundle: WorkflowBundleWithSourceMap) {
+    this.environment = environment;
+    this.#bundle = bundle;
+  }
+
+  static async start(): Promise<InstallHarness> {
+    const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
+    return new InstallHarness(await startTemporal(), await bundleWorkflowCode({ workflowsPath }));
+  }
+
+  /** Runs workers for some machines while `action` runs. */
+  async withWorkers<T>(script: Script, machines: readonly string[], action: () => Promise<T>): Promise<T> {
+    const common = { connection: this.environment.nativeConnection, activities: script.activities };
+    const workers = await Promise.all([
+      Worker.create({ ...common, taskQueue: CONTROL_QUEUE, workflowBundle: this.#bundle }),
+      Worker.create({ ...common, taskQueue: BUILDER_QUEUE }),
+      ...machines.map((id) => Worker.create({ ...common, taskQueue: machineQueue(id) })),
+    ]);
+    const runs = workers.map((worker) => worker.run());
+    try {
+      return await action();
+    } finally {
+      for (const worker of workers) worker.shutdown();
+      await Promise.all(runs);
+    }
+  }
+
+  /** Starts an install of a machine. */
+  async install(machineId: string, input: Partial<InstallInput> = {}) {
+    return await this.environment.client.workflow.start(WORKFLOWS.installMachine, {
+      workflowId: installWorkflowId(machineId),
+      taskQueue: CONTROL_QUEUE,
+      args: [
+        {
+          machineId,
+          target: { kind: 'file', path: '/disk.img', sizeBytes: 1 },
+          layers: [layer('site', '')],
+          approval: 'ask',
+          ...input,
+        },
+      ],
+    });
+  }
+
+  /** One install with its own workers; the action drives it. */
+  async run<T>(
+    script: Script,
+    input: Partial<InstallInput> & { layers?: Layer[] },
+    action: (install: Awaited<ReturnType<InstallHarness['install']>>) => Promise<T>,
+  ): Promise<T> {
+    const machineId = randomUUID();
+    return await this.withWorkers(script, [machineId], async () =>
+      action(await this.install(machineId, input)),
+    );
+  }
+}
+
+type Handle = Awaited<ReturnType<InstallHarness['install']>>;
+
+/** @returns the install's status */
+export const status = (install: Handle): Promise<InstallStatus> =>
+  install.query<InstallStatus>(QUERIES.status);
+
+/** Waits until the status is as wanted; the test's own time-out ends a wait in vain. */
+export async function until(
+  install: Handle,
+  wanted: (status: InstallStatus) => boolean,
+): Promise<InstallStatus> {
+  for (;;) {
+    const now = await status(install);
+    if (wanted(now)) return now;
+    await sleep(50);
+  }
+}
