@@ -12,6 +12,11 @@ export interface StatePaths {
   readonly store: string;
   /** Temporal's SQLite file. */
   readonly temporalDatabase: string;
+  /**
+   * Socket, configuration and log of a podman service that Iguana starts itself: /run/iguana/engine for root, else in
+   * `$XDG_RUNTIME_DIR`. One for the host, whatever the state folder: images and containers are the host's.
+   */
+  readonly engine: string;
   /** Records of running processes, requested agents, sockets. */
   readonly run: string;
   readonly logs: string;
@@ -40,6 +45,7 @@ export function statePaths(env: NodeJS.ProcessEnv = process.env): StatePaths {
     cache,
     store: join(root, 'store'),
     temporalDatabase: join(root, 'temporal/temporal.db'),
+    engine: join(isRoot ? '/run' : (env.XDG_RUNTIME_DIR ?? root), 'iguana/engine'),
     run: join(root, 'run'),
     logs: join(root, 'logs'),
     secrets: join(root, 'secrets'),
