@@ -133,8 +133,8 @@ export interface AgentActivities {
   ): Promise<VerifyResult>;
   /** Unmounts and detaches everything that this install holds. Safe to call at any time, any number of times. */
   release(input: { readonly installId: string; readonly target: Target }): Promise<void>;
-  /** Leaves the machine: reboot or power off. */
-  leave(input: { readonly action: 'reboot' | 'poweroff' }): Promise<void>;
+  /** Leaves the machine: reboot or power off. Refused where the target is not the machine that the agent runs on. */
+  leave(input: { readonly action: 'reboot' | 'poweroff'; readonly target: Target }): Promise<void>;
 }
 
 /** Activities of task queue `builder`. */

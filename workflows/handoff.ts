@@ -13,7 +13,7 @@ export async function handOff(state: InstallState, machine: RunningMachine): Pro
       return 'nothing to do';
     case 'reboot':
     case 'poweroff':
-      await agentActivities(machineId).leave({ action });
+      await agentActivities(machineId).leave({ action, target });
       return action;
     case 'virtual-machine': {
       if (target.kind !== 'file') {

@@ -20,6 +20,8 @@ export interface ToolOptions {
   readonly accept?: readonly number[];
   /** Failure of any other exit status; default `CommandFailed`, which is tried again. */
   readonly failAs?: FailureType;
+  /** Environment besides that of the agent. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Set for cleaning up: the tool runs to its end although the activity was cancelled. */
   readonly evenWhenCancelled?: boolean;
 }
@@ -56,7 +58,7 @@ export async function runTool(
   const result = await execa('setpriv', ['--pdeathsig', 'KILL', '--', tool, ...args], {
     reject: false,
     stdin: 'ignore',
-    env: { LC_ALL: 'C', TZ: 'UTC' },
+    env: { ...options.env, LC_ALL: 'C', TZ: 'UTC' },
     maxBuffer: MAX_OUTPUT_BYTES,
     forceKillAfterDelay: KILL_AFTER_MS,
     ...(signal && { cancelSignal: signal }),

@@ -1,0 +1,25 @@
+/** Leaving the installer: the machine reboots or powers off. */
+import { readFile } from 'node:fs/promises';
+import type { AgentActivities } from '../contract.ts';
+import { runTool } from '../disk/command.ts';
+import { failure } from '../failures.ts';
+
+/** Signals by which systemd's process 1 starts a clean reboot or power-off; see systemd(1), "Signals". */
+const SIGNALS = { reboot: 'RTMIN+5', poweroff: 'RTMIN+4' } as const;
+
+/**
+ * Asks process 1 of the machine to reboot or power off; it does so after this step has been reported.
+ * @throws failure `StorageImpossible` where the install is onto a disk of a host that must stay up
+ */
+export const leave: AgentActivities['leave'] = async ({ action, target }) => {
+  const doing = `leaving the installer (${action})`;
+  if (target.kind !== 'machine')
+    throw failure('StorageImpossible', `${doing}: this host only prepares a disk for another machine`, {
+      remedy: 'Set `handoff.action: none`, then amend.',
+    });
+  const init = (await readFile('/proc/1/comm', 'utf8')).trim();
+  if (init !== 'systemd')
+    throw failure('CommandFailed', `${doing}: process 1 is ${init}, not systemd, and knows no such signal`);
+  await runTool('sync', [], { doing });
+  await runTool('kill', ['-s', SIGNALS[action], '1'], { doing });
+};

@@ -1,0 +1,133 @@
+/** The partition table and the empty filesystems of an install. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import type { AgentActivities, DiskStep } from '../contract.ts';
+import { runTool } from '../disk/command.ts';
+import { diskContents, signatures } from '../disk/contents.ts';
+import { type Disk, openDisk, openPartition } from '../disk/disk.ts';
+import { exclusively } from '../disk/exclusive.ts';
+import { diskHolders } from '../disk/holders.ts';
+import { unmountAll } from '../disk/mounts.ts';
+import { readPartitionTable } from '../disk/partition-table.ts';
+import { failure } from '../failures.ts';
+import { reportProgress } from '../progress.ts';
+import { partitionDefinitions } from './definitions.ts';
+import { ensureFilesystemLabel } from './filesystem-labels.ts';
+import { hasMarker, removeMarker, writeMarker } from './marker.ts';
+import { checkPlan } from './plan-check.ts';
+import { tableDifferences } from './table-check.ts';
+import { type DiskSeed, repartSeed } from './uuids.ts';
+
+/** What precedes the first partition: the table and the mark of the install. */
+const HEAD_BYTES = 2 ** 20;
+
+/**
+ * Makes the partition table and the filesystems, all but root's, which is written from the image. Done already where
+ * the table on the disk is this install's own and each filesystem is there.
+ * @throws failure `DiskHasData`, `DiskInUse`, `DiskTooSmall`, `StorageImpossible`, `PartitioningFailed` and those of
+ *   {@link openDisk}
+ */
+export const partition: AgentActivities['partition'] = async (step) =>
+  exclusively(step.manifest.storage.disk.id, async () => {
+    const disk = await openDisk(step);
+    await unmountAll(step.installId);
+    checkPlan(step.manifest.storage.partitions, disk);
+    const seed = { installId: step.installId, diskId: disk.id };
+    const changed = !(await isDone(step, disk, seed));
+    if (changed) {
+      await claim(disk, seed, step.approvedErase);
+      reportProgress({ step: 'partition' });
+      await erase(disk);
+      await repart(step, disk, seed);
+    }
+    for (const planned of step.manifest.storage.partitions) {
+      const node = await openPartition(step, disk, planned);
+      if (planned.type !== 'root') await ensureFilesystemLabel(node, planned);
+    }
+    await removeMarker(disk);
+    return { changed };
+  });
+
+/** Whether the table is this install's own and every filesystem is what the manifest says. */
+async function isDone({ manifest }: DiskStep, disk: Disk, seed: DiskSeed): Promise<boolean> {
+  const table = await readPartitionTable(disk.path);
+  if (tableDifferences(table, manifest, seed).length > 0) return false;
+  for (const planned of manifest.storage.partitions) {
+    if (planned.type === 'root') continue;
+    if ((await signatures(disk.path, planned)).TYPE !== planned.filesystem) return false;
+  }
+  return true;
+}
+
+/** Makes sure that the disk may be written, and marks it as being written by this install. */
+async function claim(disk: Disk, seed: DiskSeed, approvedErase: boolean): Promise<void> {
+  const holders = await diskHolders(basename(disk.path));
+  if (holders.length > 0)
+    throw failure('DiskInUse', `partitioning ${disk.id}: it is in use (${holders.join(', ')})`, {
+      context: { holders },
+    });
+  if (await hasMarker(disk, seed)) return;
+  const contents = approvedErase ? [] : await diskContents(disk.path, disk.sizeBytes);
+  if (contents.length > 0) {
+    const found = contents.map(({ type, label }) => (label ? `${type} "${label}"` : type)).join(', ');
+    throw failure('DiskHasData', `partitioning ${disk.id}: it is not empty (${found})`, {
+      context: { contents },
+    });
+  }
+  await writeMarker(disk, seed);
+}
+
+/**
+ * Clears old tables and signatures, also those that a new table would leave in place: a btrfs at 64 KiB, a RAID
+ * superblock at the end. The mark stays.
+ */
+async function erase(disk: Disk): Promise<void> {
+  const doing = `erasing ${disk.id}`;
+  // 1: no partition is known to the kernel.
+  await runTool('partx', ['--delete', disk.path], { doing, accept: [1] });
+  await runTool('wipefs', ['--all', '--force', disk.path], { doing, failAs: 'PartitioningFailed' });
+  // A favour to flash, and to sparse files. 1: this disk cannot.
+  await runTool('blkdiscard', ['--force', '--offset', String(HEAD_BYTES), disk.path], { doing, accept: [1] });
+}
+
+async function repart({ manifest }: DiskStep, disk: Disk, seed: DiskSeed): Promise<void> {
+  const doing = `partitioning ${disk.id}`;
+  const folder = await mkdtemp(join(tmpdir(), 'iguana-repart-'));
+  try {
+    for (const { fileName, text } of partitionDefinitions(manifest, seed))
+      await writeFile(join(folder, fileName), text);
+    const { stderr } = await runTool(
+      'systemd-repart',
+      [
+        '--dry-run=no',
+        // What may be erased was decided and erased before; a table that appears now is somebody else's.
+        '--empty=require',
+        // Discarding the whole disk would take the mark away.
+        '--discard=no',
+        `--seed=${repartSeed(seed)}`,
+        `--definitions=${folder}`,
+        '--no-pager',
+        '--pretty=no',
+        disk.path,
+      ],
+      {
+        doing,
+        failAs: 'PartitioningFailed',
+        // Filesystems of the same install are the same, whenever they are made.
+        env: { SOURCE_DATE_EPOCH: String(manifest.image.sourceDateEpoch) },
+      },
+    );
+    const differences = tableDifferences(await readPartitionTable(disk.path), manifest, seed);
+    if (differences.length > 0)
+      throw failure(
+        'PartitioningFailed',
+        `${doing}: the table is not as planned: ${differences.join('; ')}`,
+        {
+          context: { differences, words: stderr.slice(-2000) },
+        },
+      );
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,50 @@
+/**
+ * Runs inside the agent container: takes steps as JSON lines on standard input, runs the real activities, and answers
+ * on standard output. The environment gives an activity nothing but its context: heartbeats and cancellation.
+ */
+import { createInterface } from 'node:readline';
+import { ApplicationFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import type { AgentActivities } from '../../../activities/contract.ts';
+import { diskActivities } from '../../../activities/disk-steps.ts';
+import { statePaths } from '../../../host/state.ts';
+import type { Answer, Request, StepFailure } from './protocol.ts';
+
+const activities: Partial<AgentActivities> = diskActivities(statePaths());
+const running = new Map<number, MockActivityEnvironment>();
+const answer = (value: Answer): void => {
+  process.stdout.write(`${JSON.stringify(value)}\n`);
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const request = JSON.parse(line) as Request;
+  if (request.kind === 'cancel') running.get(request.id)?.cancel('CANCELLED');
+  else void run(request);
+}
+
+async function run({ id, activity, input }: Extract<Request, { kind: 'run' }>): Promise<void> {
+  const environment = new MockActivityEnvironment();
+  running.set(id, environment);
+  environment.on('heartbeat', (progress) => answer({ id, kind: 'heartbeat', progress }));
+  try {
+    const step = activities[activity] as ((input: unknown) => Promise<unknown>) | undefined;
+    if (!step) throw new Error(`there is no activity ${activity}`);
+    answer({ id, kind: 'result', value: (await environment.run(step, input)) ?? null });
+  } catch (error) {
+    answer({ id, kind: 'failure', failure: describe(error) });
+  } finally {
+    running.delete(id);
+  }
+}
+
+function describe(error: unknown): StepFailure {
+  if (error instanceof ApplicationFailure)
+    return {
+      type: error.type ?? '',
+      message: error.message,
+      nonRetryable: error.nonRetryable ?? false,
+      details: error.details?.[0] ?? null,
+    };
+  const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
+  return { type: name, message, nonRetryable: false, details: stack };
+}
