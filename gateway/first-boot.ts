@@ -1,12 +1,14 @@
 /** `POST /v1/first-boot`: where an installed system says that it has come up. */
 import { createHash } from 'node:crypto';
-import {
-  type Client,
-  WorkflowNotFoundError,
-  WorkflowUpdateFailedError,
-} from '@temporalio/client';
+import { type Client, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import fastify, { type FastifyInstance } from 'fastify';
-import { type FirstBootReport, installWorkflowId, type InstallStatus, QUERIES, UPDATES } from '../workflows/api.ts';
+import {
+  type FirstBootReport,
+  type InstallStatus,
+  installWorkflowId,
+  QUERIES,
+  UPDATES,
+} from '../workflows/api.ts';
 
 /** Hashes and limits keep what a stranger can send small. */
 const MAX_BODY_BYTES = 16 * 1024;
@@ -27,32 +29,41 @@ const digestOf = (token: string) => `sha256:${createHash('sha256').update(token)
  * or used one, 404 where no install waits for the machine, 503 while Temporal is away: the machine tries again.
  */
 export function firstBootEndpoint(client: Client): FastifyInstance {
-  const server = fastify({ logger: { level: process.env.IGUANA_LOG ?? 'info' }, bodyLimit: MAX_BODY_BYTES, requestTimeout: 10_000 });
-  server.get('/healthz', () => ({ ok: true }));
-  server.post<{ Body: FirstBootReport }>('/v1/first-boot', { schema: { body: REPORT_SCHEMA } }, async (request, reply) => {
-    const token = /^Bearer (\S{16,256})$/.exec(request.headers.authorization ?? '')?.[1];
-    if (!token) return reply.code(401).send({ error: 'a report carries its token as `Authorization: Bearer TOKEN`' });
-    const { machineId, hostname, kernel, bootId } = request.body;
-    const args = { tokenDigest: digestOf(token), report: { machineId, hostname, kernel, bootId } };
-    const handle = client.workflow.getHandle(installWorkflowId(machineId));
-    try {
-      await handle.executeUpdate(UPDATES.reportFirstBoot, { args: [args] });
-      return await reply.code(204).send();
-    } catch (error) {
-      if (error instanceof WorkflowUpdateFailedError) {
-        return reply.code(403).send({ error: error.cause?.message ?? 'the report was refused' });
-      }
-      if (!(error instanceof WorkflowNotFoundError)) {
-        request.log.warn({ err: error }, 'asking Temporal failed');
-        return reply.code(503).send({ error: 'Temporal is away; try again' });
-      }
-    }
-    // The install may have ended with this very report, and only the answer was lost.
-    const isRepeat = await wasAccepted(client, args.tokenDigest, args.report);
-    return isRepeat
-      ? reply.code(204).send()
-      : reply.code(404).send({ error: `no install of machine ${machineId} waits for a report` });
+  const server = fastify({
+    logger: { level: process.env.IGUANA_LOG ?? 'info' },
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: 10_000,
   });
+  server.get('/healthz', () => ({ ok: true }));
+  server.post<{ Body: FirstBootReport }>(
+    '/v1/first-boot',
+    { schema: { body: REPORT_SCHEMA } },
+    async (request, reply) => {
+      const token = /^Bearer (\S{16,256})$/.exec(request.headers.authorization ?? '')?.[1];
+      if (!token)
+        return reply.code(401).send({ error: 'a report carries its token as `Authorization: Bearer TOKEN`' });
+      const { machineId, hostname, kernel, bootId } = request.body;
+      const args = { tokenDigest: digestOf(token), report: { machineId, hostname, kernel, bootId } };
+      const handle = client.workflow.getHandle(installWorkflowId(machineId));
+      try {
+        await handle.executeUpdate(UPDATES.reportFirstBoot, { args: [args] });
+        return await reply.code(204).send();
+      } catch (error) {
+        if (error instanceof WorkflowUpdateFailedError) {
+          return reply.code(403).send({ error: error.cause?.message ?? 'the report was refused' });
+        }
+        if (!(error instanceof WorkflowNotFoundError)) {
+          request.log.warn({ err: error }, 'asking Temporal failed');
+          return reply.code(503).send({ error: 'Temporal is away; try again' });
+        }
+      }
+      // The install may have ended with this very report, and only the answer was lost.
+      const isRepeat = await wasAccepted(client, args.tokenDigest, args.report);
+      return isRepeat
+        ? reply.code(204).send()
+        : reply.code(404).send({ error: `no install of machine ${machineId} waits for a report` });
+    },
+  );
   return server;
 }
 

@@ -7,7 +7,11 @@ import type Docker from 'dockerode';
 import type { AgentHost } from './agents.ts';
 
 /** Appends the output of a container to `agent-MACHINE.log` until it ends. */
-export async function keepLog(host: AgentHost, container: Docker.Container, machineId: string): Promise<void> {
+export async function keepLog(
+  host: AgentHost,
+  container: Docker.Container,
+  machineId: string,
+): Promise<void> {
   await mkdir(host.paths.logs, { recursive: true });
   const file = createWriteStream(join(host.paths.logs, `agent-${encodeURIComponent(machineId)}.log`), {
     flags: 'a',

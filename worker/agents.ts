@@ -90,9 +90,11 @@ function creation(host: AgentHost, request: AgentRequest): Docker.ContainerCreat
   const binds = ['/dev:/dev', `${paths.store}:${paths.store}:ro`, `${paths.secrets}:${paths.secrets}:ro`];
   if (existsSync('/run/udev')) binds.push('/run/udev:/run/udev:ro');
   for (const folder of request.folders) binds.push(`${folder}:${folder}`);
-  const Env = Object.entries({ ...environment, IGUANA_MACHINE: request.machineId, IGUANA_STATE: paths.root }).map(
-    ([name, value]) => `${name}=${value}`,
-  );
+  const Env = Object.entries({
+    ...environment,
+    IGUANA_MACHINE: request.machineId,
+    IGUANA_STATE: paths.root,
+  }).map(([name, value]) => `${name}=${value}`);
   const config = createHash('sha256').update(JSON.stringify({ image, binds, Env })).digest('hex');
   return {
     name: `iguana-agent-${createHash('sha256').update(`${paths.root} ${request.machineId}`).digest('hex').slice(0, 12)}`,

@@ -23,13 +23,19 @@ export type WorkerParts = Pick<
   'taskQueue' | 'activities' | 'workflowBundle' | 'maxConcurrentActivityTaskExecutions'
 >;
 
-async function connect(logger: Logger, signal: AbortSignal): Promise<{ connection: NativeConnection; namespace: string }> {
+async function connect(
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<{ connection: NativeConnection; namespace: string }> {
   for (;;) {
     const { connectionOptions, namespace } = await connectionSettings();
     try {
       return { connection: await NativeConnection.connect(connectionOptions), namespace };
     } catch (error) {
-      logger.warn({ err: error, address: connectionOptions.address }, 'connecting to Temporal failed; trying again');
+      logger.warn(
+        { err: error, address: connectionOptions.address },
+        'connecting to Temporal failed; trying again',
+      );
       await sleep(CONNECT_RETRY_MS, undefined, { signal });
     }
   }

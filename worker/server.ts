@@ -1,0 +1,119 @@
+/**
+ * `iguana server`: everything that Iguana needs on one machine, in one process tree. It starts Temporal, a control and a
+ * builder worker and the gateway, keeps an agent container running for every machine that asks for one, and writes the
+ * server record when all of that is ready. SIGTERM and SIGINT stop it in order; every install goes on with the next start.
+ */
+
+import { rm } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import type { Logger } from 'pino';
+import { ensureAgentImage } from '../host/containers/agent.ts';
+import { openEngine } from '../host/engine/open.ts';
+import { writeJsonFile } from '../host/json-file.ts';
+import { findServer, processStart, type ServerRecord, serverRecordPath } from '../host/server-record.ts';
+import { type StatePaths, statePaths } from '../host/state.ts';
+import { startTemporal } from '../host/temporal/server.ts';
+import { SEARCH_ATTRIBUTES } from '../workflows/api.ts';
+import { type AgentHost, reconcileAgents, stopAgents } from './agents.ts';
+import { installLogger } from './log.ts';
+import { reportPort } from './report-port.ts';
+import { SupervisedChild } from './supervise.ts';
+import { waitForPollers } from './wait-for-pollers.ts';
+
+/** How soon a requested agent starts, and a dead one is started again. */
+const RECONCILE_MS = 1_000;
+
+const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+
+async function main(paths: StatePaths, logger: Logger): Promise<void> {
+  const running = await findServer(paths);
+  if (running) {
+    logger.info({ ...running }, 'a server runs already');
+    return;
+  }
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
+
+  const temporal = await startTemporal(paths, { searchAttributes: Object.values(SEARCH_ATTRIBUTES) });
+  const environment = { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: temporal.namespace };
+  const port = await reportPort(paths);
+  const children = [
+    { name: 'control', args: [script('control.ts')], env: environment },
+    { name: 'builder', args: [script('builder.ts')], env: environment },
+    {
+      name: 'gateway',
+      args: [script('../gateway/main.ts')],
+      env: { ...environment, IGUANA_REPORT_PORT: String(port) },
+    },
+  ].map((spec) => new SupervisedChild({ command: process.execPath, ...spec }, paths.logs, logger));
+  await Promise.all(children.map((child) => child.start()));
+
+  const connection = Connection.lazy({ address: temporal.address });
+  const client = new Client({ connection, namespace: temporal.namespace });
+  const agents = keepAgents(paths, client, environment, logger, stop.signal);
+  try {
+    await waitForPollers(client, stop.signal);
+    const record: ServerRecord = {
+      pid: process.pid,
+      processStart: (await processStart(process.pid)) ?? '',
+      temporalAddress: temporal.address,
+      namespace: temporal.namespace,
+      uiAddress: temporal.uiAddress,
+      reportAddress: `http://127.0.0.1:${port}`,
+      startedAt: new Date().toISOString(),
+    };
+    await writeJsonFile(serverRecordPath(paths), record);
+    logger.info({ ...record }, 'ready');
+    if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve));
+  } finally {
+    logger.info('stopping; installs go on with the next start');
+    await rm(serverRecordPath(paths), { force: true });
+    await agents;
+    await Promise.all(children.map((child) => child.stop()));
+    await connection.close();
+    await temporal.stop();
+  }
+}
+
+/** Keeps agents running until told to stop. Whatever fails, the engine above all, is tried again. */
+async function keepAgents(
+  paths: StatePaths,
+  client: Client,
+  environment: Readonly<Record<string, string>>,
+  logger: Logger,
+  signal: AbortSignal,
+): Promise<void> {
+  let host: AgentHost | undefined;
+  while (!signal.aborted) {
+    try {
+      host ??= await agentHost(paths, client, environment, logger);
+      await reconcileAgents(host);
+    } catch (error) {
+      logger.warn({ err: error }, 'looking after the agents failed; trying again');
+      host = undefined;
+    }
+    await sleep(RECONCILE_MS, undefined, { signal }).catch(() => undefined);
+  }
+  if (host) await stopAgents(host);
+}
+
+async function agentHost(
+  paths: StatePaths,
+  client: Client,
+  environment: Readonly<Record<string, string>>,
+  logger: Logger,
+): Promise<AgentHost> {
+  const engine = await openEngine(paths);
+  const image = await ensureAgentImage(engine, paths, (line) => logger.info(line));
+  return { docker: engine.docker, image, paths, client, environment, logger };
+}
+
+const logger = installLogger('server');
+try {
+  await main(statePaths(), logger);
+} catch (error) {
+  logger.fatal({ err: error }, 'the server cannot run');
+  process.exitCode = 1;
+}
