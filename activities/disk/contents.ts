@@ -1,6 +1,7 @@
 /** What is on a disk: tables and signatures by `blkid -p`, and bytes that nobody knows. */
 import { open } from 'node:fs/promises';
 import type { DiskContent } from '../../manifest/schema/facts.ts';
+import { failure } from '../failures.ts';
 import { runTool } from './command.ts';
 import { readPartitionTable, type TableEntry } from './partition-table.ts';
 
@@ -17,9 +18,12 @@ const SAMPLE_COUNT = 64;
  * Lists what is on a disk or a disk image. An empty list means that nothing would be lost: no table, no signature, and
  * only zeros wherever it was looked at (the first and last MiB, and samples between them).
  * @param path a device or a file
- * @throws failure `CommandFailed`, or the disk's own
+ * @throws the system's error where the disk cannot be read: that is no empty disk
+ * @throws failure `CommandFailed`
  */
 export async function diskContents(path: string, sizeBytes: number): Promise<DiskContent[]> {
+  // First, since this fails on what cannot be read, and the tools below do not always.
+  const anyBytes = await hasBytes(path, 0, sizeBytes);
   const whole = await signatures(path);
   const table = await readPartitionTable(path);
   const contents: DiskContent[] = [];
@@ -27,8 +31,7 @@ export async function diskContents(path: string, sizeBytes: number): Promise<Dis
   if (tableType) contents.push({ partition: 0, type: tableType, sizeBytes });
   if (whole.TYPE) contents.push(content(0, whole.TYPE, sizeBytes, whole));
   for (const entry of table?.partitions ?? []) contents.push(await partitionContent(path, entry));
-  if (contents.length === 0 && (await hasBytes(path, 0, sizeBytes)))
-    contents.push({ partition: 0, type: 'unknown', sizeBytes });
+  if (contents.length === 0 && anyBytes) contents.push({ partition: 0, type: 'unknown', sizeBytes });
   return contents;
 }
 
@@ -72,10 +75,11 @@ export async function signatures(
   part?: { readonly offsetBytes: number; readonly sizeBytes: number },
 ): Promise<Signatures> {
   const range = part ? ['--offset', String(part.offsetBytes), '--size', String(part.sizeBytes)] : [];
-  const { status, stdout } = await runTool('blkid', ['--probe', '--output', 'export', ...range, path], {
-    doing: `reading the signatures on ${path}`,
-    accept: [NOTHING, AMBIVALENT],
-  });
+  const doing = `reading the signatures on ${path}`;
+  const args = ['--probe', '--output', 'export', ...range, path];
+  const { status, stdout, stderr } = await runTool('blkid', args, { doing, accept: [NOTHING, AMBIVALENT] });
+  // What it cannot open it calls empty, too.
+  if (status === NOTHING && stderr !== '') throw failure('CommandFailed', `${doing}: ${stderr}`);
   if (status === AMBIVALENT) return { TYPE: 'unknown' };
   return parseSignatures(stdout);
 }

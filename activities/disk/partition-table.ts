@@ -1,4 +1,5 @@
 /** The partition table that is on a disk, as sfdisk(8) reads it. */
+import { failure } from '../failures.ts';
 import { runTool } from './command.ts';
 
 /** One partition as it stands in the table. */
@@ -46,11 +47,12 @@ const NO_TABLE = 1;
  * @returns undefined where there is none
  */
 export async function readPartitionTable(path: string): Promise<PartitionTable | undefined> {
-  const { status, stdout } = await runTool('sfdisk', ['--json', path], {
-    doing: `reading the partition table of ${path}`,
-    accept: [NO_TABLE],
-  });
-  return status === NO_TABLE ? undefined : parsePartitionTable(stdout);
+  const doing = `reading the partition table of ${path}`;
+  const { status, stdout, stderr } = await runTool('sfdisk', ['--json', path], { doing, accept: [NO_TABLE] });
+  if (status === 0) return parsePartitionTable(stdout);
+  // The status is the same for a disk that cannot be read.
+  if (stderr.includes('does not contain a recognized partition table')) return undefined;
+  throw failure('CommandFailed', `${doing}: ${stderr}`);
 }
 
 /** @param text what `sfdisk --json` printed */

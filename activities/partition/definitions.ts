@@ -36,8 +36,7 @@ function definitionText(partition: ManifestPartition, padding: number, uuid: str
     `SizeMaxBytes=${partition.sizeBytes}`,
     `PaddingMinBytes=${padding}`,
     `PaddingMaxBytes=${padding}`,
-    // The root filesystem is written from the image, and grown to the partition afterwards.
-    'GrowFileSystem=no',
+    // The root filesystem is written from the image.
     ...(partition.type === 'root' ? [] : [`Format=${partition.filesystem}`]),
   ];
   return `${lines.join('\n')}\n`;

@@ -2,12 +2,14 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import type { DiskContent } from '../../manifest/schema/facts.ts';
 import type { AgentActivities, DiskStep } from '../contract.ts';
 import { runTool } from '../disk/command.ts';
 import { diskContents, signatures } from '../disk/contents.ts';
 import { type Disk, openDisk, openPartition } from '../disk/disk.ts';
 import { exclusively } from '../disk/exclusive.ts';
 import { diskHolders } from '../disk/holders.ts';
+import { ioFailure } from '../disk/io-failure.ts';
 import { unmountAll } from '../disk/mounts.ts';
 import { readPartitionTable } from '../disk/partition-table.ts';
 import { failure } from '../failures.ts';
@@ -68,7 +70,7 @@ async function claim(disk: Disk, seed: DiskSeed, approvedErase: boolean): Promis
       context: { holders },
     });
   if (await hasMarker(disk, seed)) return;
-  const contents = approvedErase ? [] : await diskContents(disk.path, disk.sizeBytes);
+  const contents = approvedErase ? [] : await contentsOf(disk);
   if (contents.length > 0) {
     const found = contents.map(({ type, label }) => (label ? `${type} "${label}"` : type)).join(', ');
     throw failure('DiskHasData', `partitioning ${disk.id}: it is not empty (${found})`, {
@@ -76,6 +78,14 @@ async function claim(disk: Disk, seed: DiskSeed, approvedErase: boolean): Promis
     });
   }
   await writeMarker(disk, seed);
+}
+
+async function contentsOf(disk: Disk): Promise<DiskContent[]> {
+  try {
+    return await diskContents(disk.path, disk.sizeBytes);
+  } catch (error) {
+    throw ioFailure(error, `looking at what is on ${disk.id}`);
+  }
 }
 
 /**
@@ -87,8 +97,11 @@ async function erase(disk: Disk): Promise<void> {
   // 1: no partition is known to the kernel.
   await runTool('partx', ['--delete', disk.path], { doing, accept: [1] });
   await runTool('wipefs', ['--all', '--force', disk.path], { doing, failAs: 'PartitioningFailed' });
-  // A favour to flash, and to sparse files. 1: this disk cannot.
-  await runTool('blkdiscard', ['--force', '--offset', String(HEAD_BYTES), disk.path], { doing, accept: [1] });
+  // A favour to flash, and to sparse files; not every disk can.
+  const discard = ['--force', '--offset', String(HEAD_BYTES), disk.path];
+  const { status, stderr } = await runTool('blkdiscard', discard, { doing, accept: [1] });
+  if (status !== 0 && !/not supported/.test(stderr))
+    throw failure('DiskWriteFailed', `${doing}: blkdiscard failed: ${stderr}`);
 }
 
 async function repart({ manifest }: DiskStep, disk: Disk, seed: DiskSeed): Promise<void> {

@@ -7,6 +7,7 @@ import { diskContents } from '../disk/contents.ts';
 import type { IdentifiedDisk } from '../disk/disk.ts';
 import { diskHolders } from '../disk/holders.ts';
 import { devicePath } from '../disk/identity.ts';
+import { errorCode } from '../disk/io-failure.ts';
 import { parseMountInfo } from '../disk/mounts.ts';
 
 /** Label of the filesystem on Iguana's own boot media. */
@@ -36,7 +37,7 @@ export async function deviceFacts(disk: IdentifiedDisk): Promise<DiskFacts> {
     doing: `reading the properties of ${disk.id}`,
   });
   const [properties] = (JSON.parse(stdout) as { blockdevices: [LsblkDisk] }).blockdevices;
-  const contents = await diskContents(node, properties.size);
+  const contents = await contentsOf(node, properties.size);
   const holders = await diskHolders(disk.kernelName);
   const labelled = contents.some(({ label }) => label === MEDIUM_LABEL);
   const installMedium = labelled || (await holdsMedium(holders));
@@ -50,6 +51,16 @@ export async function deviceFacts(disk: IdentifiedDisk): Promise<DiskFacts> {
     contents,
     holders,
   };
+}
+
+/** One disk that is broken, or that nobody may read, does not keep the machine from being installed on another. */
+async function contentsOf(node: string, sizeBytes: number): Promise<DiskFacts['contents']> {
+  try {
+    return await diskContents(node, sizeBytes);
+  } catch (error) {
+    if (errorCode(error) === undefined) throw error;
+    return [{ partition: 0, type: 'unreadable', sizeBytes }];
+  }
 }
 
 /** What lsblk and the disk's place in sysfs tell. Pure. */
