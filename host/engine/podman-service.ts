@@ -20,15 +20,17 @@ const START_DEADLINE = 60_000;
  */
 export async function podmanService(paths: StatePaths): Promise<Engine> {
   const address = `unix://${join(paths.engine, 'podman.sock')}`;
-  return await withLock(join(paths.engine, 'lock'), async () => {
-    try {
-      return await connectEngine(address);
-    } catch {
-      // Nobody listens: never started, or killed.
-      return await startService(paths.engine, address);
-    }
-  });
+  const running = await connected(address);
+  if (running) return running;
+  return await withLock(
+    join(paths.engine, 'lock'),
+    async () => (await connected(address)) ?? (await startService(paths.engine, address)),
+  );
 }
+
+/** @returns undefined where nobody listens: never started, or killed */
+const connected = (address: string): Promise<Engine | undefined> =>
+  connectEngine(address).catch(() => undefined);
 
 async function startService(folder: string, address: string): Promise<Engine> {
   await mkdir(folder, { recursive: true });
@@ -47,6 +49,8 @@ async function startService(folder: string, address: string): Promise<Engine> {
       env: { ...process.env, CONTAINERS_CONF: config, NOTIFY_SOCKET: undefined, LISTEN_FDS: undefined },
     });
     child.unref();
+    // For whoever has to stop it: there may be other podman services on this host.
+    await writeFile(join(folder, 'podman.pid'), `${child.pid ?? ''}\n`);
     const ended = once(child, 'exit').then(
       ([status]) => `it ended with status ${status}`,
       (cause: Error) => `it cannot be run: ${cause.message}`,
