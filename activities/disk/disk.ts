@@ -1,11 +1,11 @@
 /** From the identity in a manifest to the device that it is right now. */
 import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { attribute, type DiskIdentity, diskId, listDisks } from '../../host/disk-identity.ts';
 import type { ManifestPartition } from '../../manifest/schema/manifest.ts';
 import type { DiskStep } from '../contract.ts';
 import { failure } from '../failures.ts';
 import { diskByPath } from './by-path.ts';
-import { attribute, type DiskIdentity, diskId, listDisks } from './identity.ts';
 import { ensureImageFile } from './image-file.ts';
 import { attachLoopDevice } from './loop.ts';
 import { partitionNode } from './partition-nodes.ts';

@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { attribute } from './identity.ts';
+import { attribute } from '../../host/disk-identity.ts';
 import { errorCode } from './io-failure.ts';
 import { type MountInfo, parseMountInfo } from './mounts.ts';
 

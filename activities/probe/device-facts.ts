@@ -1,12 +1,12 @@
 /** Facts of the disks of this host. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { devicePath } from '../../host/disk-identity.ts';
 import type { DiskFacts } from '../../manifest/schema/facts.ts';
 import { runTool } from '../disk/command.ts';
 import { diskContents } from '../disk/contents.ts';
 import type { IdentifiedDisk } from '../disk/disk.ts';
 import { diskHolders } from '../disk/holders.ts';
-import { devicePath } from '../disk/identity.ts';
 import { errorCode } from '../disk/io-failure.ts';
 import { parseMountInfo } from '../disk/mounts.ts';
 

@@ -1,5 +1,5 @@
 /** Who a machine is. */
-import { attribute } from '../disk/identity.ts';
+import { attribute } from '../../host/disk-identity.ts';
 import { physicalInterfaces } from './network.ts';
 
 /**

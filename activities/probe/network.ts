@@ -1,8 +1,8 @@
 /** Network interfaces that are hardware. */
 import { readdir, realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { attribute } from '../../host/disk-identity.ts';
 import type { Facts } from '../../manifest/schema/facts.ts';
-import { attribute } from '../disk/identity.ts';
 import { errorCode } from '../disk/io-failure.ts';
 
 type InterfaceFacts = Facts['network'][number];

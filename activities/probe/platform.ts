@@ -1,8 +1,8 @@
 /** Firmware, TPM and DMI of the machine. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { attribute } from '../../host/disk-identity.ts';
 import type { Facts } from '../../manifest/schema/facts.ts';
-import { attribute } from '../disk/identity.ts';
 import { errorCode } from '../disk/io-failure.ts';
 import { usableUuid } from './machine-id.ts';
 

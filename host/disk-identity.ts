@@ -4,7 +4,6 @@
  */
 import { readdir, readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorCode } from './io-failure.ts';
 
 /** What tells one disk from all others. */
 export interface DiskIdentity {
@@ -91,7 +90,7 @@ async function readOptional(path: string): Promise<Buffer | undefined> {
   try {
     return await readFile(path);
   } catch (error) {
-    if (UNTOLD.has(errorCode(error) ?? '')) return undefined;
+    if (error instanceof Error && 'code' in error && UNTOLD.has(String(error.code))) return undefined;
     throw error;
   }
 }
