@@ -1,12 +1,12 @@
 /** The facts of a machine. */
 import systeminformation from 'systeminformation';
+import { physicalInterfaces } from '../../host/network-interfaces.ts';
 import { type DiskFacts, type Facts, factsSchema } from '../../manifest/schema/facts.ts';
 import type { AgentActivities, ProbeInput } from '../contract.ts';
 import { identifyDisks } from '../disk/disk.ts';
 import { failure } from '../failures.ts';
 import { deviceFacts } from './device-facts.ts';
 import { imageFacts } from './image-facts.ts';
-import { physicalInterfaces } from './network.ts';
 import { detectFirmware, detectMachine, detectTpm } from './platform.ts';
 
 /**

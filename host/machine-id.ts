@@ -1,6 +1,6 @@
 /** Who a machine is. */
-import { attribute } from '../../host/disk-identity.ts';
-import { physicalInterfaces } from './network.ts';
+import { attribute } from './disk-identity.ts';
+import { physicalInterfaces } from './network-interfaces.ts';
 
 /**
  * UUIDs that vendors ship on many machines alike; the list grew from public bug reports of systems that trusted them.

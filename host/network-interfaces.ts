@@ -1,18 +1,24 @@
 /** Network interfaces that are hardware. */
 import { readdir, realpath } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { attribute } from '../../host/disk-identity.ts';
-import type { Facts } from '../../manifest/schema/facts.ts';
-import { errorCode } from '../disk/io-failure.ts';
+import { attribute } from './disk-identity.ts';
 
-type InterfaceFacts = Facts['network'][number];
+/** A physical network interface. */
+export interface PhysicalInterface {
+  readonly name: string;
+  /** In lower case, with colons. */
+  readonly mac: string;
+  readonly driver?: string;
+  readonly speedMbps?: number;
+  readonly wireless: boolean;
+}
 
 /**
  * Interfaces with a device behind them, which bridges, veth pairs, VLANs, bonds, tunnels and the loopback have not.
  * In the order of their places on the buses: names depend on who gives them.
  */
-export async function physicalInterfaces(sys = '/sys'): Promise<InterfaceFacts[]> {
-  const found: { place: string; facts: InterfaceFacts }[] = [];
+export async function physicalInterfaces(sys = '/sys'): Promise<PhysicalInterface[]> {
+  const found: { place: string; facts: PhysicalInterface }[] = [];
   for (const name of await readdir(join(sys, 'class/net'))) {
     const folder = join(sys, 'class/net', name);
     const place = await target(join(folder, 'device'));
@@ -40,7 +46,9 @@ async function target(link: string): Promise<string | undefined> {
   try {
     return await realpath(link);
   } catch (error) {
-    if (errorCode(error) === 'ENOENT' || errorCode(error) === 'ENOTDIR') return undefined;
+    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) {
+      return undefined;
+    }
     throw error;
   }
 }
