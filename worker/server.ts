@@ -14,7 +14,8 @@ import { openEngine } from '../host/engine/open.ts';
 import { writeJsonFile } from '../host/json-file.ts';
 import { findServer, processStart, type ServerRecord, serverRecordPath } from '../host/server-record.ts';
 import { type StatePaths, statePaths } from '../host/state.ts';
-import { startTemporal } from '../host/temporal/server.ts';
+import { EMBEDDED_NAMESPACE, embeddedTemporal, untilTemporalReady } from '../host/temporal/server.ts';
+import { supplyTemporal } from '../host/temporal/supply.ts';
 import { SEARCH_ATTRIBUTES } from '../workflows/api.ts';
 import { type AgentHost, reconcileAgents, stopAgents } from './agents.ts';
 import { installLogger } from './log.ts';
@@ -36,9 +37,13 @@ async function main(paths: StatePaths, logger: Logger): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
 
-  const temporal = await startTemporal(paths, { searchAttributes: Object.values(SEARCH_ATTRIBUTES) });
-  const environment = { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: temporal.namespace };
+  const cli = await supplyTemporal(paths, (line) => logger.info(line));
+  const temporal = await embeddedTemporal(paths, cli.path, Object.values(SEARCH_ATTRIBUTES));
+  const environment = { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: EMBEDDED_NAMESPACE };
   const port = await reportPort(paths);
+  const temporalServer = new SupervisedChild({ name: 'temporal', ...temporal }, paths.logs, logger);
+  await temporalServer.start();
+  await untilTemporalReady(temporal.address, stop.signal);
   const children = [
     { name: 'control', args: [script('control.ts')], env: environment },
     { name: 'builder', args: [script('builder.ts')], env: environment },
@@ -51,7 +56,7 @@ async function main(paths: StatePaths, logger: Logger): Promise<void> {
   await Promise.all(children.map((child) => child.start()));
 
   const connection = Connection.lazy({ address: temporal.address });
-  const client = new Client({ connection, namespace: temporal.namespace });
+  const client = new Client({ connection, namespace: EMBEDDED_NAMESPACE });
   const agents = keepAgents(paths, client, environment, logger, stop.signal);
   try {
     await waitForPollers(client, stop.signal);
@@ -59,7 +64,7 @@ async function main(paths: StatePaths, logger: Logger): Promise<void> {
       pid: process.pid,
       processStart: (await processStart(process.pid)) ?? '',
       temporalAddress: temporal.address,
-      namespace: temporal.namespace,
+      namespace: EMBEDDED_NAMESPACE,
       uiAddress: temporal.uiAddress,
       reportAddress: `http://127.0.0.1:${port}`,
       startedAt: new Date().toISOString(),
@@ -73,7 +78,7 @@ async function main(paths: StatePaths, logger: Logger): Promise<void> {
     await agents;
     await Promise.all(children.map((child) => child.stop()));
     await connection.close();
-    await temporal.stop();
+    await temporalServer.stop();
   }
 }
 
