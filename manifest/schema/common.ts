@@ -6,7 +6,10 @@ export const API_VERSION = 'iguana/v1';
 
 /** A SHA-256 digest as OCI writes it: `sha256:` and 64 lower-case hexadecimal digits. */
 export const digestSchema = z
-  .templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)], 'a digest: sha256: and 64 hexadecimal digits')
+  .templateLiteral(
+    ['sha256:', z.string().regex(/^[0-9a-f]{64}$/)],
+    'a digest: sha256: and 64 hexadecimal digits',
+  )
   .meta({ description: 'A SHA-256 digest: sha256: and 64 hexadecimal digits.' });
 
 /** A digest, e.g. `sha256:9f86d0…`. */
@@ -15,11 +18,26 @@ export type Digest = `sha256:${string}`;
 const SIZE_UNITS = { K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 } as const;
 const SIZE_PATTERN = /^(\d+)([KMGT])?(?:i?B)?$/;
 
+function bytesOf(text: string): number {
+  const match = SIZE_PATTERN.exec(text);
+  const unit = match?.[2] as keyof typeof SIZE_UNITS | undefined;
+  return match ? Number(match[1]) * (unit ? SIZE_UNITS[unit] : 1) : Number.NaN;
+}
+
 /** A size as people write it: bytes, or a number with K, M, G or T (powers of 1024). */
 export const sizeSchema = z
   .union([
     z.number().int().positive().max(Number.MAX_SAFE_INTEGER),
-    z.string().regex(SIZE_PATTERN, 'a size: bytes, or a whole number with K, M, G or T, e.g. 512M'),
+    z
+      .string()
+      .regex(SIZE_PATTERN, {
+        error: 'a size: bytes, or a whole number with K, M, G or T, e.g. 512M',
+        abort: true,
+      })
+      .refine(
+        (text) => bytesOf(text) > 0 && Number.isSafeInteger(bytesOf(text)),
+        'a size from 1 byte to 8191T',
+      ),
   ])
   .meta({ description: 'Bytes, or a whole number with K, M, G or T (powers of 1024), e.g. 512M.' });
 
@@ -34,9 +52,7 @@ export type Size = z.infer<typeof sizeSchema>;
  */
 export function sizeToBytes(size: Size): number {
   if (typeof size === 'number') return size;
-  const match = SIZE_PATTERN.exec(size);
-  const unit = match?.[2] as keyof typeof SIZE_UNITS | undefined;
-  const bytes = match ? Number(match[1]) * (unit ? SIZE_UNITS[unit] : 1) : Number.NaN;
+  const bytes = bytesOf(size);
   if (!Number.isSafeInteger(bytes)) throw new RangeError(`not a size: ${size}`);
   return bytes;
 }
@@ -45,7 +61,10 @@ export function sizeToBytes(size: Size): number {
 export const targetPathSchema = z
   .string()
   .max(4096)
-  .regex(/^\/(?!.*(?:^|\/)\.{1,2}(?:\/|$))[^\0\n]*$/, 'an absolute path without . or .. parts')
+  .regex(
+    /^(\/|(\/(?!\.{1,2}(\/|$))[^/\p{Cc}]+)+)$/u,
+    'an absolute path without . or .. parts, // or / at its end',
+  )
   .meta({ description: 'An absolute path in the installed system, without . or .. parts.' });
 
 /** File permissions in octal, as a string so that YAML does not read them as a decimal number. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { modeSchema, targetPathSchema } from './common.ts';
 
 /** A package name as dpkg allows it (Debian Policy 5.6.1). */
-const packageNameSchema = z
+export const packageNameSchema = z
   .string()
   .regex(/^[a-z0-9][a-z0-9+.-]+$/, 'a package name: a-z, 0-9, + - . and at least two characters');
 
@@ -14,7 +14,10 @@ export const repositorySchema = z.strictObject({
     .regex(/^[a-z0-9][a-z0-9._-]*$/, 'a name: a-z, 0-9, . _ -')
     .meta({ description: 'Name of the repository; layers are merged by it.' }),
   uri: z
-    .url({ protocol: /^(https?|file)$/ })
+    .url({ protocol: /^(https?|file)$/, error: 'an address: https, http or file' })
+    .max(2048)
+    // A manifest is kept in the history and shown to everybody who may see it.
+    .regex(/^[a-z]+:\/\/(?![^/]*@)[!-~]+$/, 'an address without user and password')
     .optional()
     .meta({
       description: 'Base address. Default: the mirror that the host itself uses for its distribution.',
@@ -24,6 +27,10 @@ export const repositorySchema = z.strictObject({
   key: z
     .string()
     .max(200_000)
+    .regex(
+      /^(distribution$|\s*-----BEGIN PGP PUBLIC KEY BLOCK-----)/,
+      '`distribution` or an ASCII-armoured OpenPGP public key',
+    )
     .meta({
       description:
         'ASCII-armoured OpenPGP key that signs the repository, or `distribution` for its archive keyring.',
@@ -81,7 +88,11 @@ export const imageSchema = z.strictObject({
   kernel: z.strictObject({
     package: packageNameSchema.meta({ description: 'The package of the kernel.' }),
     cmdline: z
-      .array(z.string().regex(/^\S+$/, 'one kernel option without white space'))
+      .array(
+        z
+          .string()
+          .regex(/^[!,.-~][!-~]*$/, 'one kernel option: no white space, not beginning with - or quotes'),
+      )
       .meta({ description: 'Options on the kernel command line; root= is added by Iguana.' }),
   }),
   files: z.array(fileSchema).meta({ description: 'Files to add; merged by path.' }),
@@ -96,15 +107,9 @@ export const imageSchema = z.strictObject({
   scripts: z
     .array(scriptSchema)
     .meta({ description: 'Scripts run in the image when it is built, in order; merged by name.' }),
-  sourceDateEpoch: z
-    .number()
-    .int()
-    .nonnegative()
-    .max(4_294_967_295)
-    .meta({
-      description:
-        'Seconds since 1970 that the build uses for all its time stamps (reproducible-builds.org).',
-    }),
+  sourceDateEpoch: z.number().int().nonnegative().max(4_294_967_295).meta({
+    description: 'Seconds since 1970 that the build uses for all its time stamps (reproducible-builds.org).',
+  }),
   revision: z
     .string()
     .max(64)

@@ -7,10 +7,12 @@ const interfaceNameSchema = z
   .string()
   .regex(/^[A-Za-z0-9_.:-]{1,15}$/, 'an interface name of at most 15 characters');
 const macSchema = z.string().regex(/^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$/, 'a MAC address');
-const ipSchema = z.union([z.ipv4(), z.ipv6()]);
+const ADDRESS = 'an IP address, e.g. 192.0.2.1 or 2001:db8::1';
+const ipSchema = z.union([z.ipv4(ADDRESS), z.ipv6(ADDRESS)]);
 
 /** An address with its prefix length. */
-const cidrSchema = z.union([z.cidrv4(), z.cidrv6()]);
+const ADDRESS_AND_PREFIX = 'an address with prefix length, e.g. 192.0.2.10/24 or 2001:db8::10/64';
+const cidrSchema = z.union([z.cidrv4(ADDRESS_AND_PREFIX), z.cidrv6(ADDRESS_AND_PREFIX)]);
 
 const vlanSchema = z.strictObject({ link: interfaceNameSchema, id: z.number().int().min(1).max(4094) });
 
@@ -74,7 +76,8 @@ export const userSchema = z.strictObject({
     .meta({ description: 'Default: the next free one from 1000.' }),
   fullName: z
     .string()
-    .regex(/^[^:\n,]*$/, 'a name without : or ,')
+    .max(256)
+    .regex(/^[^:,\p{Cc}]*$/u, 'a name without : or ,')
     .default(''),
   passwordHash: z.union([passwordHashSchema, secretRefSchema]).optional().meta({
     description: 'crypt(5) hash or a secret that holds one. Default: no password, log in by key only.',
@@ -87,27 +90,32 @@ export const userSchema = z.strictObject({
   groups: z.array(z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'a group name')).default([]),
   shell: z
     .string()
-    .regex(/^\/[^\s:]+$/, 'an absolute path')
+    .regex(/^\/[!-9;-~]+$/, 'an absolute path')
     .default('/bin/bash'),
   sudo: z.enum(['no', 'password', 'nopasswd']).default('no'),
+});
+
+/** One group. */
+export const groupSchema = z.strictObject({
+  name: z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'a group name: a-z, 0-9, _ - and at most 32 characters'),
+  gid: z
+    .number()
+    .int()
+    .min(0)
+    .max(59_999)
+    .optional()
+    .meta({ description: 'Default: the next free one from 1000.' }),
 });
 
 /** The machine part of a profile. */
 export const machineSchema = z.strictObject({
   hostname: z.string().max(255).meta({
     description:
-      'Host name, or a template over the facts: {machine.id}, {machine.serial}, {network.mac}, {network.macShort} …',
+      'Host name, or a template over the facts: {machine.id}, {machine.short}, {machine.serial}, {machine.uuid}, {machine.product}, {network.mac}, {network.macShort}.',
   }),
   network: z.array(interfaceSchema).meta({ description: 'Network interfaces; merged by name.' }),
   users: z.array(userSchema).meta({ description: 'Users; merged by name. `root` may be one of them.' }),
-  groups: z
-    .array(
-      z.strictObject({
-        name: z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'a group name'),
-        gid: z.number().int().min(0).max(59_999).optional(),
-      }),
-    )
-    .meta({ description: 'Groups to create; merged by name.' }),
+  groups: z.array(groupSchema).meta({ description: 'Groups to create; merged by name.' }),
   files: z.array(fileSchema).meta({ description: 'Files for this machine only; merged by path.' }),
   firstBoot: z
     .array(scriptSchema)

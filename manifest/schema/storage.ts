@@ -85,7 +85,7 @@ export const partitionSchema = z.strictObject({
     .regex(/^[A-Za-z0-9_.-]{1,11}$/, 'a label of at most 11 letters, digits, _ . -')
     .optional(),
   mountPoint: targetPathSchema.optional(),
-  mountOptions: z.array(z.string().regex(/^[^\s,]+$/, 'one mount option')).default([]),
+  mountOptions: z.array(z.string().regex(/^[!-+\-.-~]+$/, 'one mount option')).default([]),
 });
 
 /** What to do with what is on the disk. */

@@ -1,0 +1,167 @@
+/** Reads YAML or JSON text (JSON is YAML) into values that know their places. Refuses what a profile has no use for. */
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLError } from 'yaml';
+import type { Diagnostic } from './diagnostics.ts';
+import { describeText } from './diagnostics.ts';
+import {
+  formatPath,
+  type Located,
+  type LocatedEntry,
+  type Path,
+  type Position,
+  type Scalar,
+} from './located.ts';
+
+/** Largest text of one layer, with its `source:` files read in; a layer travels through Temporal's history. */
+export const MAX_DOCUMENT_BYTES = 1024 * 1024;
+
+/** Deepest nesting; the profile's schema needs 7. */
+const MAX_DEPTH = 32;
+
+/** A broken text can give an error for each character: after so many, more of them help nobody. */
+const MAX_SYNTAX_ERRORS = 100;
+
+/** A document, or why it cannot be read. */
+export interface ParsedDocument {
+  readonly root?: Located;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * Reads a text.
+ * @param text YAML 1.2 or JSON; at most 1 MiB
+ * @param file its name for messages
+ * @returns the values with every syntax error; never throws
+ */
+export function readDocument(text: string, file: string): ParsedDocument {
+  const reader = new Reader(file);
+  const root = reader.read(text);
+  return { ...(root && { root }), diagnostics: reader.diagnostics };
+}
+
+class Reader {
+  readonly diagnostics: Diagnostic[] = [];
+  readonly #file: string;
+  readonly #lines = new LineCounter();
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  read(text: string): Located | undefined {
+    const refusal = this.#refuse(text);
+    if (refusal) {
+      this.#report([], refusal.offset, refusal.message);
+      return undefined;
+    }
+    // `uniqueKeys` compares every pair of keys, which takes minutes on a large map: the conversion looks itself.
+    // `prettyErrors` would quote the line, and with it perhaps a secret.
+    const document = parseDocument(text, {
+      lineCounter: this.#lines,
+      uniqueKeys: false,
+      prettyErrors: false,
+      logLevel: 'silent',
+      merge: false,
+    });
+    const problems: readonly YAMLError[] = [...document.errors, ...document.warnings];
+    for (const problem of problems.slice(0, MAX_SYNTAX_ERRORS)) {
+      this.#report([], problem.pos[0], syntaxMessage(problem));
+    }
+    if (document.errors.length > 0) return undefined;
+    if (!document.contents) {
+      this.#report([], 0, 'the document is empty');
+      return undefined;
+    }
+    const root = this.#convert(document.contents, []);
+    return this.diagnostics.length === 0 ? root : undefined;
+  }
+
+  #refuse(text: string): { offset: number; message: string } | undefined {
+    const bytes = Buffer.byteLength(text);
+    if (bytes > MAX_DOCUMENT_BYTES) {
+      return {
+        offset: 0,
+        message: `the document has ${bytes} bytes, more than ${MAX_DOCUMENT_BYTES} (1 MiB)`,
+      };
+    }
+    const offset = text.search(/(?![\t\n\r])\p{Cc}/u);
+    if (offset < 0) return undefined;
+    this.#lines.addNewLine(0);
+    for (let at = text.indexOf('\n'); at >= 0 && at < offset; at = text.indexOf('\n', at + 1)) {
+      this.#lines.addNewLine(at + 1);
+    }
+    const code = text.charCodeAt(offset).toString(16).padStart(4, '0');
+    return { offset, message: `the control character U+${code} is not text; give binary files as base64` };
+  }
+
+  #convert(node: Node, path: Path): Located | undefined {
+    const at = this.#position(node.range?.[0] ?? 0);
+    const offset = node.range?.[0] ?? 0;
+    if (path.length > MAX_DEPTH) return this.#report(path, offset, `nested deeper than ${MAX_DEPTH} levels`);
+    if (isAlias(node) || ('anchor' in node && node.anchor)) {
+      return this.#report(path, offset, 'anchors and aliases are not supported; use another layer instead');
+    }
+    if (node.tag && !node.tag.startsWith('tag:yaml.org,2002:')) {
+      return this.#report(path, offset, 'tags are not supported', describeText(node.tag));
+    }
+    if (isScalar(node)) {
+      const { value } = node;
+      return isPlain(value)
+        ? { kind: 'scalar', at, value }
+        : this.#report(path, offset, 'not a text, number or boolean');
+    }
+    if (isSeq<Node>(node)) {
+      const items = node.items.map((item, index) => this.#convert(item, [...path, index]));
+      return { kind: 'list', at, items: items.filter((item) => item !== undefined) };
+    }
+    return isMap<Node, Node | null>(node) ? this.#map(node.items, at, path) : undefined;
+  }
+
+  #map(pairs: readonly { key: Node; value: Node | null }[], at: Position, path: Path): Located {
+    const entries = new Map<string, LocatedEntry>();
+    for (const { key, value } of pairs) {
+      const offset = key.range?.[0] ?? 0;
+      const name = isScalar(key) ? key.value : undefined;
+      if (typeof name !== 'string') {
+        this.#report(path, offset, 'a key must be a text; quote it');
+      } else if (name === '__proto__') {
+        this.#report(path, offset, 'this key is not allowed', describeText(name));
+      } else if (entries.has(name)) {
+        const first = entries.get(name)?.key.line;
+        this.#report([...path, name], offset, `the key is there twice, first in line ${first}`);
+      } else {
+        const keyPosition = this.#position(offset);
+        const node: Located | undefined = value
+          ? this.#convert(value, [...path, name])
+          : { kind: 'scalar', at: keyPosition, value: null };
+        if (node) entries.set(name, { key: keyPosition, node });
+      }
+    }
+    return { kind: 'map', at, entries };
+  }
+
+  #position(offset: number): Position {
+    const { line, col } = this.#lines.linePos(offset);
+    return { file: this.#file, line: Math.max(1, line), column: Math.max(1, col) };
+  }
+
+  #report(path: Path, offset: number, message: string, found?: string): undefined {
+    this.diagnostics.push({
+      kind: 'ProfileInvalid',
+      ...this.#position(offset),
+      path: formatPath(path),
+      message,
+      ...(found !== undefined && { found }),
+    });
+  }
+}
+
+const isPlain = (value: unknown): value is Scalar =>
+  value === null || ['string', 'number', 'boolean'].includes(typeof value);
+
+function syntaxMessage({ code, message }: YAMLError): string {
+  if (code === 'MULTIPLE_DOCS')
+    return 'more than one document in the file; keep one, the others are layers of their own';
+  if (code === 'RESOURCE_EXHAUSTION') return 'nested too deeply';
+  if (code === 'TAG_RESOLVE_FAILED') return 'tags are not supported';
+  return `not valid YAML: ${(message.split('\n')[0] ?? code).slice(0, 200)}`;
+}
