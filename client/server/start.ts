@@ -8,7 +8,8 @@ import type { StatePaths } from '../../host/state.ts';
 import { CommandError } from '../errors.ts';
 import { LEVEL_WARN, LogTail } from './log-tail.ts';
 
-const SERVER = fileURLToPath(new URL('../../worker/server.ts', import.meta.url));
+/** The program of the server process. */
+export const SERVER_PROGRAM = fileURLToPath(new URL('../../worker/server.ts', import.meta.url));
 const POLL_MS = 100;
 
 /** Lines of the log that are shown where the server does not come up. */
@@ -31,7 +32,7 @@ export async function ensureServer(paths: StatePaths, tell: (line: string) => vo
   try {
     tell('starting the Iguana server');
     const tail = new LogTail(serverLog(paths), (await log.stat()).size);
-    const child = spawn(process.execPath, [SERVER], {
+    const child = spawn(process.execPath, [SERVER_PROGRAM], {
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
       cwd: '/',

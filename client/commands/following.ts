@@ -1,0 +1,31 @@
+/** Following an install, as several commands end with it; loads what it needs only then. */
+import type { ExitCode } from '../exit-codes.ts';
+import type { Iguana } from '../library.ts';
+import type { Output } from '../output/output.ts';
+
+/** A connection that starts the server where none runs, and says so. */
+export async function connectStarting(output: Output): Promise<Iguana> {
+  const { Iguana } = await import('../library.ts');
+  return Iguana.connect({ start: true, tell: (line) => output.note(line) });
+}
+
+/**
+ * Follows an install until it ends, needs somebody, or Ctrl-C; asks at the terminal for consent.
+ * @param runId default: the latest install of the machine
+ */
+export async function follow(
+  output: Output,
+  iguana: Iguana,
+  machineId: string,
+  runId?: string,
+): Promise<ExitCode> {
+  const [{ followInstall }, { consentAtTerminal }] = await Promise.all([
+    import('../install/follow.ts'),
+    import('../install/consent.ts'),
+  ]);
+  const { exitCode } = await followInstall(output, iguana.client, machineId, {
+    askApproval: (snapshot) => consentAtTerminal(output, iguana, snapshot),
+    ...(runId !== undefined && { runId }),
+  });
+  return exitCode;
+}

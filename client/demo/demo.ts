@@ -1,0 +1,130 @@
+/** The demo: what it installs, where, and what is said about it afterwards. */
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { freePort } from '../../host/free-port.ts';
+import { statePaths } from '../../host/state.ts';
+import { checkProfile } from '../../manifest/check-profile.ts';
+import type { InstallInput } from '../../workflows/api.ts';
+import { CommandError } from '../errors.ts';
+import { makeLayer, readLayers } from '../install/layers.ts';
+import { type FileTarget, resolveTarget } from '../install/target.ts';
+import { phaseLine } from '../install/view.ts';
+import type { Snapshot } from '../install/watch.ts';
+import type { Iguana } from '../library.ts';
+import { formatBetween, formatBytes, shortDigest } from '../output/format.ts';
+import type { Output } from '../output/output.ts';
+import { person } from '../person.ts';
+import { demoKey } from './ssh-key.ts';
+
+const PROFILE = fileURLToPath(new URL('../../docs/examples/demo.yaml', import.meta.url));
+const MACHINE = 'demo';
+/** Easy to remember; another one where it is taken. */
+const SSH_PORT = 2222;
+
+/** A demo that is ready to start. */
+export interface PreparedDemo {
+  readonly input: InstallInput;
+  readonly target: FileTarget;
+  readonly user: string;
+  readonly sshPort: number;
+  readonly keyFile: string;
+}
+
+const folder = (): string => join(statePaths().root, 'demo');
+const ownDisk = (): string => join(folder(), 'disk.img');
+
+/**
+ * Makes the SSH key, finds a port for SSH, and takes away the disk of an earlier demo.
+ * @param disk path of the disk image; default in the state folder
+ * @throws CommandError where the demo cannot be installed there
+ */
+export async function prepareDemo(iguana: Iguana, disk?: string): Promise<PreparedDemo> {
+  await mkdir(folder(), { recursive: true, mode: 0o700 });
+  const key = await demoKey(folder());
+  const layers = await readLayers([PROFILE]);
+  const user = demoUser(layers[0]?.text ?? '');
+  const sshPort = await freePort(SSH_PORT);
+  if (disk === undefined && !(await isRunning(iguana, MACHINE))) await rm(ownDisk(), { force: true });
+  const { target, machineId } = await resolveTarget(disk ?? ownDisk());
+  if (target.kind !== 'file') throw new CommandError('the demo installs onto a disk image, not onto a disk');
+  const own = makeLayer(
+    'demo',
+    JSON.stringify({
+      apiVersion: 'iguana/v1',
+      kind: 'Profile',
+      machine: { users: [{ name: user, sshKeys: [key.publicKey] }] },
+      handoff: { virtualMachine: { sshPort } },
+    }),
+  );
+  return {
+    input: {
+      machineId: disk === undefined ? MACHINE : machineId,
+      target,
+      layers: [...layers, own],
+      approval: disk === undefined ? { by: person(), reason: "the demo's own disk image" } : 'ask',
+    },
+    target,
+    user,
+    sshPort,
+    keyFile: key.path,
+  };
+}
+
+/** The user of the profile that the key is for. */
+function demoUser(profile: string): string {
+  const name = checkProfile(profile, PROFILE).profile?.machine?.users?.[0]?.name;
+  if (!name) throw new CommandError(`preparing the demo: ${PROFILE} has no user`);
+  return name;
+}
+
+async function isRunning(iguana: Iguana, machineId: string): Promise<boolean> {
+  for await (const install of iguana.installs('running')) if (install.machineId === machineId) return true;
+  return false;
+}
+
+/** What was done, how long each phase took, and what can be done now. */
+export function demoSummary(
+  output: Output,
+  demo: PreparedDemo,
+  { status, startedAt, endedAt }: Snapshot,
+): string {
+  const { user, sshPort, keyFile, input, target } = demo;
+  const image = status.image;
+  return [
+    '',
+    `${output.tone('strong', 'A Debian system was planned, built, written, verified and booted.')}`,
+    ...status.phases.map((phase) => `  ${phaseLine(output, phase)}`),
+    `    ${'in all'.padEnd(12)}${formatBetween(startedAt, endedAt).padStart(11)}`,
+    '',
+    ...(image
+      ? [
+          `image      ${shortDigest(image.imageDigest)}, ${image.packageCount} packages, ${formatBytes(image.dataBytes)}`,
+        ]
+      : []),
+    ...(status.firstBoot
+      ? [`system     ${status.firstBoot.hostname}, Linux ${status.firstBoot.kernel}`]
+      : []),
+    `disk       ${target.path}`,
+    `log in     ssh -p ${sshPort} -i ${keyFile} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null ${user}@127.0.0.1`,
+    `history    iguana history ${input.machineId}`,
+    'again      iguana demo          (quick: the image is in the store)',
+    'clean up   iguana demo --clean',
+  ].join('\n');
+}
+
+/**
+ * Ends a running demo and removes its files; the image stays in the store.
+ * @param by who says so
+ * @returns what was removed
+ */
+export async function cleanDemo(iguana: Iguana, by: string): Promise<string[]> {
+  if (await isRunning(iguana, MACHINE)) {
+    await iguana.abort(MACHINE, { by, reason: 'iguana demo --clean' });
+    for await (const _ of iguana.watch(MACHINE)) {
+      // Waits until it has cleaned up behind itself: the disk is in use until then.
+    }
+  }
+  await rm(folder(), { recursive: true, force: true });
+  return [folder()];
+}

@@ -1,0 +1,248 @@
+/**
+ * Iguana for programs: what the `iguana` command does, as a library.
+ *
+ * ```ts
+ * await using iguana = Iguana.connect({ start: true });
+ * await iguana.startInstall(input);
+ * for await (const event of iguana.watch(input.machineId)) console.log(event);
+ * ```
+ */
+import { dirname } from 'node:path';
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import type { Target } from '../activities/contract.ts';
+import { requestAgent } from '../host/agent-requests.ts';
+import { findServer } from '../host/server-record.ts';
+import { type StatePaths, statePaths } from '../host/state.ts';
+import type { Facts } from '../manifest/schema/facts.ts';
+import type { Manifest } from '../manifest/schema/manifest.ts';
+import {
+  type AbortArgs,
+  type AmendArgs,
+  type ApproveArgs,
+  CONTROL_QUEUE,
+  type InstallInput,
+  type InstallStatus,
+  installWorkflowId,
+  QUERIES,
+  type RetryArgs,
+  SEARCH_ATTRIBUTES,
+  type SkipArgs,
+  UPDATES,
+  WORKFLOWS,
+} from '../workflows/api.ts';
+import { type ConnectOptions, openSession } from './connect.ts';
+import { CommandError } from './errors.ts';
+import type { Timeline } from './history/entries.ts';
+import { look, type Snapshot, type WatchEvent, type WatchOptions, watchInstall } from './install/watch.ts';
+import { notFoundAs, type Session } from './session.ts';
+
+/** Path of the gateway's endpoint. */
+const REPORT_PATH = '/v1/first-boot';
+const LOOPBACK = new Set(['127.0.0.1', 'localhost']);
+/** The host, as guests of QEMU's user network see it (QEMU manual, "Using the user mode network stack"). */
+const QEMU_HOST = '10.0.2.2';
+
+/** An install in a list. */
+export interface InstallSummary {
+  readonly machineId: string;
+  readonly runId: string;
+  /** A phase, `needs-attention` or `ended`. */
+  readonly phase: string;
+  readonly outcome?: string;
+  readonly execution: string;
+  readonly imageDigest?: string;
+  readonly startedAt: string;
+  readonly endedAt?: string;
+}
+
+/** What came of {@link Iguana.startInstall}. */
+export interface StartedInstall {
+  readonly machineId: string;
+  readonly runId: string;
+  /** True where an install of this machine was running already: nothing new was started. */
+  readonly attached: boolean;
+}
+
+/** A connection to Iguana. */
+export class Iguana {
+  readonly #session: Session;
+  readonly #paths: StatePaths;
+
+  private constructor(session: Session, paths: StatePaths) {
+    this.#session = session;
+    this.#paths = paths;
+  }
+
+  /**
+   * Makes a connection, which is opened with the first call.
+   * @param options `paths` default to those of the environment
+   */
+  static connect(options: ConnectOptions & { readonly paths?: StatePaths } = {}): Iguana {
+    const paths = options.paths ?? statePaths();
+    return new Iguana(openSession(paths, options), paths);
+  }
+
+  /** The Temporal client to use now. */
+  get client(): () => Promise<Client> {
+    return this.#session.client;
+  }
+
+  /**
+   * Starts an install, or finds the one that runs on this machine, and asks this host for an agent.
+   * @throws CommandError where Temporal cannot be reached
+   */
+  async startInstall(input: InstallInput): Promise<StartedInstall> {
+    const client = await this.client();
+    const { machineId } = input;
+    const workflowId = installWorkflowId(machineId);
+    let started: StartedInstall;
+    try {
+      const handle = await client.workflow.start(WORKFLOWS.installMachine, {
+        taskQueue: CONTROL_QUEUE,
+        workflowId,
+        args: [{ ...(await this.#reporting(input.target)), ...input }],
+        workflowIdConflictPolicy: 'FAIL',
+      });
+      started = { machineId, runId: handle.firstExecutionRunId, attached: false };
+    } catch (error) {
+      if (!(error instanceof Error && error.name === 'WorkflowExecutionAlreadyStartedError')) throw error;
+      const { runId } = await client.workflow.getHandle(workflowId).describe();
+      started = { machineId, runId, attached: true };
+    }
+    const target = started.attached ? (await this.status(machineId)).target : input.target;
+    await this.requestAgent(machineId, target);
+    return started;
+  }
+
+  /** Asks this host to run the agent of an install. Asked after the start: requests without an install are dropped. */
+  async requestAgent(machineId: string, target: Target): Promise<void> {
+    await requestAgent(this.#paths, {
+      machineId,
+      folders: target.kind === 'file' ? [dirname(target.path)] : [],
+    });
+  }
+
+  /** The state of an install. */
+  async status(machineId: string, runId?: string): Promise<InstallStatus> {
+    const handle = (await this.client()).workflow.getHandle(installWorkflowId(machineId), runId);
+    return notFoundAs(machineId, () => handle.query<InstallStatus>(QUERIES.status));
+  }
+
+  /**
+   * The manifest that an install is made from.
+   * @throws CommandError where it is not planned yet
+   */
+  async manifest(machineId: string, runId?: string): Promise<Manifest> {
+    return this.#document<Manifest>(machineId, QUERIES.manifest, runId);
+  }
+
+  /**
+   * The facts of an install's machine.
+   * @throws CommandError where it is not probed yet
+   */
+  async facts(machineId: string, runId?: string): Promise<Facts> {
+    return this.#document<Facts>(machineId, QUERIES.facts, runId);
+  }
+
+  /** The state of an install with its running activities. */
+  async look(machineId: string, runId?: string): Promise<Snapshot> {
+    return (await look(await this.client(), machineId, runId)).snapshot;
+  }
+
+  /**
+   * Installs, the latest first.
+   * @param filter `running`: those that have not ended; default all
+   */
+  async *installs(filter: 'all' | 'running' = 'all'): AsyncGenerator<InstallSummary, void> {
+    const running = filter === 'running' ? " AND ExecutionStatus = 'Running'" : '';
+    const query = `WorkflowType = '${WORKFLOWS.installMachine}'${running}`;
+    for await (const info of (await this.client()).workflow.list({ query })) yield summaryOf(info);
+  }
+
+  /** Tells whatever changes in an install until it ends. */
+  watch(machineId: string, options: WatchOptions = {}): AsyncGenerator<WatchEvent, void> {
+    return watchInstall(this.client, machineId, options);
+  }
+
+  /** The timeline of an install, also of one that has ended. */
+  async history(machineId: string, runId?: string): Promise<Timeline> {
+    const { installTimeline } = await import('./history/timeline.ts');
+    return installTimeline(await this.client(), machineId, runId);
+  }
+
+  /** Consents to what the install destroys. */
+  async approve(machineId: string, args: ApproveArgs): Promise<void> {
+    await this.#update(machineId, UPDATES.approve, args);
+  }
+
+  /** Tries the phase that needs attention again. */
+  async retry(machineId: string, args: RetryArgs): Promise<void> {
+    await this.#update(machineId, UPDATES.retry, args);
+  }
+
+  /** Changes a layer, and does again what depends on it. */
+  async amend(machineId: string, args: AmendArgs): Promise<void> {
+    await this.#update(machineId, UPDATES.amend, args);
+  }
+
+  /** Goes on without the phase that needs attention. */
+  async skip(machineId: string, args: SkipArgs): Promise<void> {
+    await this.#update(machineId, UPDATES.skip, args);
+  }
+
+  /** Ends the install; it cleans up behind itself. */
+  async abort(machineId: string, args: AbortArgs): Promise<void> {
+    await this.#update(machineId, UPDATES.abort, args);
+  }
+
+  /** Closes the connection; the install goes on. */
+  async close(): Promise<void> {
+    await this.#session.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Where the installed system reports its first boot; an input that says so itself wins. */
+  async #reporting(target: Target): Promise<Pick<InstallInput, 'reportUrl'>> {
+    const base = process.env.IGUANA_REPORT_URL ?? (await findServer(this.#paths))?.reportAddress;
+    if (!base) return {};
+    const url = new URL(REPORT_PATH, base);
+    // A virtual machine on QEMU's user network finds the host's loopback there.
+    if (target.kind === 'file' && LOOPBACK.has(url.hostname)) url.hostname = QEMU_HOST;
+    return { reportUrl: url.href };
+  }
+
+  async #document<T>(machineId: string, query: string, runId?: string): Promise<T> {
+    const handle = (await this.client()).workflow.getHandle(installWorkflowId(machineId), runId);
+    const document = await notFoundAs(machineId, () => handle.query<T | null>(query));
+    if (document !== null) return document;
+    throw new CommandError(`the install of ${machineId} has no ${query} yet`, {
+      remedy: `\`iguana status ${machineId}\` shows how far it is.`,
+    });
+  }
+
+  async #update(machineId: string, name: string, args: object): Promise<void> {
+    const handle = (await this.client()).workflow.getHandle(installWorkflowId(machineId));
+    await notFoundAs(machineId, () => handle.executeUpdate<void, [object]>(name, { args: [args] }));
+  }
+}
+
+function summaryOf(info: WorkflowExecutionInfo): InstallSummary {
+  const attributes = new Map(
+    info.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, String(value)]),
+  );
+  const outcome = attributes.get(SEARCH_ATTRIBUTES.outcome);
+  const imageDigest = attributes.get(SEARCH_ATTRIBUTES.imageDigest);
+  return {
+    machineId: info.workflowId.slice(installWorkflowId('').length),
+    runId: info.runId,
+    phase: attributes.get(SEARCH_ATTRIBUTES.phase) ?? (info.closeTime ? 'ended' : 'waiting'),
+    execution: info.status.name,
+    startedAt: info.startTime.toISOString(),
+    ...(outcome && { outcome }),
+    ...(imageDigest && { imageDigest }),
+    ...(info.closeTime && { endedAt: info.closeTime.toISOString() }),
+  };
+}
