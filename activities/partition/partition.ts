@@ -9,6 +9,7 @@ import { diskContents, signatures } from '../disk/contents.ts';
 import { type Disk, openDisk, openPartition } from '../disk/disk.ts';
 import { exclusively } from '../disk/exclusive.ts';
 import { diskHolders } from '../disk/holders.ts';
+import { imageHolders } from '../disk/image-holders.ts';
 import { ioFailure } from '../disk/io-failure.ts';
 import { unmountAll } from '../disk/mounts.ts';
 import { readPartitionTable } from '../disk/partition-table.ts';
@@ -38,7 +39,7 @@ export const partition: AgentActivities['partition'] = async (step) =>
     const seed = { installId: step.installId, diskId: disk.id };
     const changed = !(await isDone(step, disk, seed));
     if (changed) {
-      await claim(disk, seed, step.approvedErase);
+      await claim(step, disk, seed);
       reportProgress({ step: 'partition' });
       await erase(disk);
       await repart(step, disk, seed);
@@ -50,6 +51,8 @@ export const partition: AgentActivities['partition'] = async (step) =>
     await removeMarker(disk);
     return { changed };
   });
+
+type PartitionInput = Parameters<AgentActivities['partition']>[0];
 
 /** Whether the table is this install's own and every filesystem is what the manifest says. */
 async function isDone({ manifest }: DiskStep, disk: Disk, seed: DiskSeed): Promise<boolean> {
@@ -63,8 +66,10 @@ async function isDone({ manifest }: DiskStep, disk: Disk, seed: DiskSeed): Promi
 }
 
 /** Makes sure that the disk may be written, and marks it as being written by this install. */
-async function claim(disk: Disk, seed: DiskSeed, approvedErase: boolean): Promise<void> {
-  const holders = await diskHolders(basename(disk.path));
+async function claim(step: PartitionInput, disk: Disk, seed: DiskSeed): Promise<void> {
+  const { target, approvedErase } = step;
+  const holders =
+    target.kind === 'file' ? await imageHolders(target.path) : await diskHolders(basename(disk.path));
   if (holders.length > 0)
     throw failure('DiskInUse', `partitioning ${disk.id}: it is in use (${holders.join(', ')})`, {
       context: { holders },

@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
 import type { AgentActivities, Progress } from '../../../activities/contract.ts';
+import { agentImage } from './agent-image.ts';
 import type { Answer, Request, StepFailure } from './protocol.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '../../..');
@@ -51,8 +52,9 @@ export class Agent {
     this.folder = folder;
   }
 
-  static async create(image: string): Promise<Agent> {
-    return new Agent(image, await mkdtemp(join(tmpdir(), 'iguana-disk-')));
+  /** Nothing runs yet: the first step or tool starts the container. */
+  static async create(): Promise<Agent> {
+    return new Agent(await agentImage(), await mkdtemp(join(tmpdir(), 'iguana-disk-')));
   }
 
   /** Runs a step to its end. */
@@ -69,12 +71,11 @@ export class Agent {
     input: Parameters<AgentActivities[K]>[0],
   ): RunningStep<Awaited<ReturnType<AgentActivities[K]>>> {
     const id = ++this.#lastId;
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
-    const watchers = new Set<(progress: Progress) => void>();
-    this.#pending.set(id, { resolve, reject, watchers });
+    const watchers: Pending['watchers'] = new Set();
+    const result = this.#expect<Awaited<ReturnType<AgentActivities[K]>>>(id, watchers);
     this.#send({ kind: 'run', id, activity, input });
     return {
-      result: promise as Promise<Awaited<ReturnType<AgentActivities[K]>>>,
+      result,
       heartbeat: (fits) =>
         new Promise((found) => {
           watchers.add((progress) => fits(progress) && found(progress));
@@ -83,16 +84,12 @@ export class Agent {
     };
   }
 
-  /** Runs a tool in the container, with the container's versions. */
-  async tool(tool: string, ...args: string[]): Promise<string> {
-    this.#ensureStarted();
-    const { stdout } = await execa('podman', ['exec', this.#name, tool, ...args], { env: { LC_ALL: 'C' } });
-    return stdout;
-  }
-
-  /** Runs a shell script in the container. */
+  /** Runs a shell script in the container, with the container's tools, and answers what it printed. */
   async shell(script: string): Promise<string> {
-    return this.tool('sh', '-euc', script);
+    const id = ++this.#lastId;
+    const result = this.#expect<string>(id, new Set());
+    this.#send({ kind: 'shell', id, script });
+    return await result;
   }
 
   /** Kills the container as a power cut does; the next step starts another one. */
@@ -110,6 +107,12 @@ export class Agent {
   async dispose(): Promise<void> {
     await this.kill();
     await rm(this.folder, { recursive: true, force: true });
+  }
+
+  #expect<T>(id: number, watchers: Pending['watchers']): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+    this.#pending.set(id, { resolve, reject, watchers });
+    return promise as Promise<T>;
   }
 
   #send(request: Request): void {

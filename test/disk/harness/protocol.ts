@@ -8,6 +8,7 @@ export type Request =
       readonly activity: keyof AgentActivities;
       readonly input: unknown;
     }
+  | { readonly kind: 'shell'; readonly id: number; readonly script: string }
   | { readonly kind: 'cancel'; readonly id: number };
 
 export type Answer =

@@ -5,11 +5,15 @@
 import { createInterface } from 'node:readline';
 import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { execa } from 'execa';
 import type { AgentActivities } from '../../../activities/contract.ts';
 import { diskActivities } from '../../../activities/disk-steps.ts';
 import { statePaths } from '../../../host/state.ts';
 import type { Answer, Request, StepFailure } from './protocol.ts';
 
+// A failure is answered; the log would say it twice.
+const logger = new DefaultLogger('ERROR');
 const activities: Partial<AgentActivities> = diskActivities(statePaths());
 const running = new Map<number, MockActivityEnvironment>();
 const answer = (value: Answer): void => {
@@ -19,11 +23,12 @@ const answer = (value: Answer): void => {
 for await (const line of createInterface({ input: process.stdin })) {
   const request = JSON.parse(line) as Request;
   if (request.kind === 'cancel') running.get(request.id)?.cancel('CANCELLED');
+  else if (request.kind === 'shell') void shell(request);
   else void run(request);
 }
 
 async function run({ id, activity, input }: Extract<Request, { kind: 'run' }>): Promise<void> {
-  const environment = new MockActivityEnvironment();
+  const environment = new MockActivityEnvironment({}, { logger });
   running.set(id, environment);
   environment.on('heartbeat', (progress) => answer({ id, kind: 'heartbeat', progress }));
   try {
@@ -35,6 +40,20 @@ async function run({ id, activity, input }: Extract<Request, { kind: 'run' }>): 
   } finally {
     running.delete(id);
   }
+}
+
+/** Runs what a case or its judge asks for; a script that fails anywhere fails as a whole. */
+async function shell({ id, script }: Extract<Request, { kind: 'shell' }>): Promise<void> {
+  const { failed, stdout, all } = await execa('sh', ['-euc', script], {
+    reject: false,
+    all: true,
+    stdin: 'ignore',
+    env: { LC_ALL: 'C' },
+  });
+  if (failed) {
+    const failure = { type: 'ShellFailed', message: `${script}\n${all}`, nonRetryable: false, details: null };
+    answer({ id, kind: 'failure', failure });
+  } else answer({ id, kind: 'result', value: stdout });
 }
 
 function describe(error: unknown): StepFailure {
