@@ -1,5 +1,6 @@
 /** Finds Temporal: a cluster that Temporal's own configuration names, else the embedded server of this host. */
 import type { Client } from '@temporalio/client';
+import type { ConnectionOptions } from '../host/connection.ts';
 import { findServer } from '../host/server-record.ts';
 import type { StatePaths } from '../host/state.ts';
 import { CommandError } from './errors.ts';
@@ -22,28 +23,23 @@ export function openSession(paths: StatePaths, options: ConnectOptions = {}): Se
 }
 
 async function findEndpoint(paths: StatePaths, { start, tell }: ConnectOptions): Promise<Endpoint> {
-  const cluster = await configuredCluster();
-  if (cluster) return cluster;
+  const { configuredCluster } = await import('../host/connection.ts');
+  const cluster = configuredCluster();
+  if (cluster) {
+    const { connectionOptions, namespace } = cluster;
+    return {
+      address: connectionOptions.address,
+      namespace,
+      open: () => openClient(connectionOptions, namespace),
+    };
+  }
   const record = start ? await ensureServer(paths, tell ?? (() => undefined)) : await findServer(paths);
   if (!record) throw noServer(paths);
   const { temporalAddress: address, namespace } = record;
   return { address, namespace, open: () => openClient({ address }, namespace) };
 }
 
-async function configuredCluster(): Promise<Endpoint | undefined> {
-  const { loadClientConnectConfig } = await import('@temporalio/envconfig');
-  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
-  const { address } = connectionOptions;
-  if (!address) return undefined;
-  return { address, namespace, open: () => openClient(connectionOptions, namespace) };
-}
-
-/** Options of a connection, as Temporal's configuration gives them. */
-type Connecting = ReturnType<
-  typeof import('@temporalio/envconfig').loadClientConnectConfig
->['connectionOptions'];
-
-async function openClient(options: Connecting, namespace: string): Promise<Client> {
+async function openClient(options: ConnectionOptions, namespace: string): Promise<Client> {
   const { Client, Connection } = await import('@temporalio/client');
   const connection = await Connection.connect({ ...options, connectTimeout: RECONNECT_MS });
   return new Client({ connection, namespace });

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { registerCompletion } from './commands/completion.ts';
 import { registerDecisions } from './commands/decisions.ts';
+import { withCommonOptions } from './commands/define.ts';
 import { registerDemo } from './commands/demo.ts';
 import { registerDoctor } from './commands/doctor.ts';
 import { registerHistory } from './commands/history.ts';
@@ -34,6 +35,7 @@ export function buildProgram(): Command {
     .showHelpAfterError(false)
     .addHelpText('after', EXIT_STATUSES);
 
+  withCommonOptions(program);
   program.commandsGroup('To begin:');
   registerDemo(program);
   registerInstall(program);

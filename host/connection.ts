@@ -16,21 +16,27 @@ export interface ConnectionSettings {
 const DEFAULT_ADDRESS = '127.0.0.1:7233';
 
 /**
+ * Settings of a cluster of one's own, from Temporal's environment and profile configuration.
+ * @returns undefined where they name no address: the embedded server is meant
+ * @throws Error from envconfig where the configuration cannot be read
+ */
+export function configuredCluster(): ConnectionSettings | undefined {
+  const { connectionOptions, namespace = 'default' } = loadClientConnectConfig();
+  const { address } = connectionOptions;
+  return address ? { connectionOptions: { ...connectionOptions, address }, namespace } : undefined;
+}
+
+/**
  * Settings of a worker's connection: `TEMPORAL_ADDRESS` and its siblings, or the profile of Temporal's configuration file; where
  * neither names an address, the embedded server that runs on this host.
  * @throws Error from envconfig where the configuration cannot be read
  */
 export async function connectionSettings(): Promise<ConnectionSettings> {
-  const { connectionOptions, namespace } = loadClientConnectConfig();
-  if (connectionOptions.address) {
-    return {
-      connectionOptions: { ...connectionOptions, address: connectionOptions.address },
-      namespace: namespace ?? 'default',
-    };
-  }
+  const cluster = configuredCluster();
+  if (cluster) return cluster;
   const record = await findServer(statePaths());
   return {
-    connectionOptions: { ...connectionOptions, address: record?.temporalAddress ?? DEFAULT_ADDRESS },
-    namespace: record?.namespace ?? namespace ?? 'default',
+    connectionOptions: { address: record?.temporalAddress ?? DEFAULT_ADDRESS },
+    namespace: record?.namespace ?? 'default',
   };
 }

@@ -1,5 +1,5 @@
 /** What all commands share: their common options, help with examples, and how an action ends. */
-import { type Command, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { EXIT } from '../exit-codes.ts';
 import { Output, type OutputOptions } from '../output/output.ts';
 
@@ -16,14 +16,9 @@ export interface CommandSpec {
 
 /** Adds a command with the options that every command has. */
 export function define(parent: Command, spec: CommandSpec): Command {
-  const command = parent
-    .command(spec.usage)
-    .summary(spec.summary)
-    .description(spec.description ? `${spec.summary}\n\n${spec.description}` : spec.summary)
-    .addOption(
-      new Option('--output <format>', 'text for people, json for programs').choices(['text', 'json']),
-    )
-    .option('--verbose', 'show where in the program an error arose');
+  const command = parent.command(spec.usage).summary(spec.summary).description(spec.summary);
+  withCommonOptions(command);
+  if (spec.description) command.addHelpText('after', `\n${spec.description}`);
   const examples = spec.examples ?? [];
   if (examples.length > 0) {
     const width = Math.max(...examples.map(([line]) => line.length));
@@ -31,6 +26,15 @@ export function define(parent: Command, spec: CommandSpec): Command {
     command.addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
   }
   return command;
+}
+
+/** Adds the options that every command has; they may stand before the command's name too. */
+export function withCommonOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--output <format>', 'text for people, json for programs').choices(['text', 'json']),
+    )
+    .option('--verbose', 'show where in the program an error arose');
 }
 
 /** Adds a command that only groups others. */
@@ -55,8 +59,10 @@ export function action<Options extends object, const Args extends readonly Posit
   run: (call: Call<Options>, ...args: Args) => Promise<number | undefined>,
 ): (...received: unknown[]) => Promise<void> {
   return async (...received) => {
-    // Commander passes the positional arguments, then the options, then the command.
-    const options = received.at(-2) as Options & OutputOptions;
+    // Commander passes the positional arguments, then the options, then the command, which knows its parents' too.
+    const command = received.at(-1);
+    if (!(command instanceof Command)) throw new TypeError('an action was called without its command');
+    const options = command.optsWithGlobals<Options & OutputOptions>();
     const args = received.slice(0, -2) as unknown as Args;
     process.exitCode = (await run({ output: new Output(options), options }, ...args)) ?? EXIT.ok;
   };

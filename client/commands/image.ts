@@ -1,7 +1,9 @@
 /** `iguana image`: disk images as files, and the images in the store. */
 import { type Command, Option } from 'commander';
+import { statePaths } from '../../host/state.ts';
+import type { ImageStore } from '../../image/store.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { formatBytes } from '../output/format.ts';
+import { formatBytes, formatTime, shortDigest } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
 import { person } from '../person.ts';
 import { action, define, group } from './define.ts';
@@ -33,6 +35,20 @@ export function registerImage(program: Command): void {
     .option('--size <size>', 'size of the disk, e.g. 16G; default 8G')
     .option('--force', 'replace the file where it exists')
     .action(action(build));
+  define(image, {
+    usage: 'ls',
+    summary: 'list the images in the store',
+    examples: [['image ls --output json', 'with all digests']],
+  }).action(action(list));
+  define(image, {
+    usage: 'gc',
+    summary: 'remove what no image in the store needs',
+    description: 'With --all, images too: all but those that an unfinished install needs.',
+    examples: [['image gc --all --dry-run', 'what would be removed']],
+  })
+    .option('--all', 'remove images too')
+    .option('--dry-run', 'only tell')
+    .action(action(collect));
 }
 
 async function build(
@@ -63,4 +79,58 @@ async function build(
     () => `${made.path}: ${made.format}, ${formatBytes(made.bytes)} on the disk`,
   );
   return EXIT.ok;
+}
+
+async function list({ output }: { output: Output }): Promise<ExitCode> {
+  const images = await (await store()).list();
+  const { table } = await import('../output/table.ts');
+  output.result(images, () =>
+    images.length === 0
+      ? 'no images'
+      : table(
+          ['IMAGE', 'MADE', 'PACKAGES', 'DATA', 'FILESYSTEM'],
+          images.map(({ imageDigest, createdAt, packageCount, dataBytes, rootFilesystem }) => [
+            shortDigest(imageDigest),
+            formatTime(createdAt),
+            String(packageCount),
+            formatBytes(dataBytes),
+            rootFilesystem,
+          ]),
+        ),
+  );
+  return EXIT.ok;
+}
+
+async function collect({
+  output,
+  options,
+}: {
+  output: Output;
+  options: { all?: boolean; dryRun?: boolean };
+}): Promise<ExitCode> {
+  const inUse = options.all ? await imagesInUse() : undefined;
+  const garbage = await (await store()).collectGarbage({
+    dryRun: options.dryRun ?? false,
+    ...(inUse && { keep: ({ imageDigest }) => inUse.has(imageDigest) }),
+  });
+  const bytes = garbage.reduce((sum, entry) => sum + entry.bytes, 0);
+  const verb = options.dryRun ? 'would remove' : 'removed';
+  output.result({ dryRun: options.dryRun ?? false, bytes, garbage }, () =>
+    [...garbage.map(({ path }) => `${verb} ${path}`), `${verb} ${formatBytes(bytes)}`].join('\n'),
+  );
+  return EXIT.ok;
+}
+
+/** Images of installs that have not ended. Without a server nobody can say so, and nothing is removed. */
+async function imagesInUse(): Promise<ReadonlySet<string>> {
+  const { Iguana } = await import('../library.ts');
+  await using iguana = Iguana.connect();
+  const used = new Set<string>();
+  for await (const { imageDigest } of iguana.installs('running')) if (imageDigest) used.add(imageDigest);
+  return used;
+}
+
+async function store(): Promise<ImageStore> {
+  const { ImageStore } = await import('../../image/store.ts');
+  return new ImageStore(statePaths().store);
 }

@@ -56,7 +56,6 @@ async function checked<T>(name: string, call: () => Promise<T>): Promise<T> {
     if (error instanceof RangeError) {
       throw usageError(`the name ${JSON.stringify(name)} is not allowed`, {
         remedy: 'A name has a-z, 0-9, . _ - and at most 63 characters, and begins with a letter or digit.',
-        cause: error,
       });
     }
     throw error;
