@@ -3,6 +3,11 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { CHUNK_BYTES } from './chunk-table.ts';
 
+/** The part of WebAssembly's interface that is used: its types come with the browser's, which are not loaded. */
+const { WebAssembly } = globalThis as unknown as {
+  WebAssembly: { Memory: new (descriptor: { initial: number }) => { readonly buffer: ArrayBuffer } };
+};
+
 /** WebAssembly's memory is the only memory in Node that is aligned to pages, as O_DIRECT wants it. */
 const WASM_PAGE_BYTES = 64 * 1024;
 
