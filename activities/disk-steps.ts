@@ -5,11 +5,25 @@ import { leave } from './handoff/leave.ts';
 import { partition } from './partition/partition.ts';
 import { probe } from './probe/probe.ts';
 import { release } from './release/release.ts';
+import { growFilesystem } from './write/grow-filesystem.ts';
+import { readingBack } from './write/read-back.ts';
+import { imageWriting } from './write/write-image.ts';
 
 /** The activities that this module answers for. */
-type DiskActivities = Pick<AgentActivities, 'probe' | 'partition' | 'release' | 'leave'>;
+type DiskActivities = Pick<
+  AgentActivities,
+  'probe' | 'partition' | 'writeImage' | 'readBack' | 'growFilesystem' | 'release' | 'leave'
+>;
 
 /** @param paths where the store of images is */
-export function diskActivities(_paths: StatePaths): DiskActivities {
-  return { probe, partition, release, leave };
+export function diskActivities({ store }: StatePaths): DiskActivities {
+  return {
+    probe,
+    partition,
+    writeImage: imageWriting(store),
+    readBack: readingBack(store),
+    growFilesystem,
+    release,
+    leave,
+  };
 }

@@ -3,10 +3,11 @@ import type { ManifestPartition } from '../../manifest/schema/manifest.ts';
 import type { AgentActivities } from '../contract.ts';
 import { runTool } from '../disk/command.ts';
 import { signatures } from '../disk/contents.ts';
-import { openDisk, openPartition, rootPartition } from '../disk/disk.ts';
+import { rootPartition } from '../disk/disk.ts';
 import { exclusively } from '../disk/exclusive.ts';
 import { mountFilesystem, unmountAll } from '../disk/mounts.ts';
 import { failure } from '../failures.ts';
+import { openRoot } from './root-image.ts';
 
 /**
  * How each filesystem is grown: mounted, since the kernel journals what it does. A resize of an unmounted ext4 that is
@@ -25,10 +26,9 @@ type Command = readonly [string, ...string[]];
  */
 export const growFilesystem: AgentActivities['growFilesystem'] = async (step) =>
   exclusively(step.manifest.storage.disk.id, async () => {
-    const disk = await openDisk(step);
+    const { node, name } = await openRoot(step);
     const root = rootPartition(step);
-    const node = await openPartition(step, disk, root);
-    const doing = `growing the ${root.filesystem} on ${root.label} of ${disk.id}`;
+    const doing = `growing the ${root.filesystem} on ${name}`;
     const { TYPE: found } = await signatures(node);
     if (found !== root.filesystem)
       throw failure('VerificationFailed', `${doing}: there is ${found ?? 'no filesystem'} on it`);
