@@ -9,6 +9,7 @@
  */
 import { type Diagnostic, diagnose } from './diagnostics.ts';
 import type { Located, LocatedEntry, LocatedMap, Path } from './located.ts';
+import { unitName } from './unit-name.ts';
 
 /** Lists that are merged, with what their entries are known by. */
 export const KEYED_LISTS: Readonly<Record<string, string>> = {
@@ -84,9 +85,10 @@ function mergeKeyed(
   key: string,
   path: Path,
 ): readonly Located[] {
-  const merged = new Map(earlier.map((item) => [keyOf(item, key), item]));
+  const list = path.join('.');
+  const merged = new Map(earlier.map((item) => [keyOf(item, key, list), item]));
   for (const item of later) {
-    const name = keyOf(item, key);
+    const name = keyOf(item, key, list);
     // An entry that is removed and given anew in one layer starts from nothing.
     if (isRemoval(item)) merged.delete(name);
     else merged.set(name, merge(merged.get(name), item, [...path, name]));
@@ -94,10 +96,11 @@ function mergeKeyed(
   return [...merged.values()];
 }
 
-/** Names of units without suffix are services (systemd.unit(5)), so that `ssh` and `ssh.service` are one. */
-function keyOf(item: Located, key: string): string {
+function keyOf(item: Located, key: string, list: string): string {
   const node = item.kind === 'map' ? item.entries.get(key)?.node : undefined;
-  return node?.kind === 'scalar' ? String(node.value) : '';
+  const text = node?.kind === 'scalar' ? String(node.value) : '';
+  // So that `ssh` and `ssh.service` are one.
+  return list === 'image.services' ? unitName(text) : text;
 }
 
 function isRemoval(item: Located): boolean {
@@ -128,7 +131,7 @@ export function findDuplicateKeys(root: Located): Diagnostic[] {
     if (list?.kind !== 'list') return [];
     const seen = new Map<string, Located>();
     return list.items.flatMap((item, index) => {
-      const value = keyOf(item, key);
+      const value = keyOf(item, key, name);
       const first = seen.get(value);
       if (!first) seen.set(value, item);
       if (!first || value === '') return [];

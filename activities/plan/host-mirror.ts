@@ -1,0 +1,84 @@
+/** Which Debian mirror this host itself uses: the default for repositories without an address. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Mirror } from '../../manifest/plan-types.ts';
+import { type AptSource, parseDeb822, parseOneLine } from './apt-sources.ts';
+
+/**
+ * Reads apt's configuration (sources.list(5)).
+ * @param root of the host; a test gives another
+ * @returns undefined where the host is no Debian, or has no plain archive of it in its sources
+ * @throws Error when a file of the configuration cannot be read
+ */
+export async function readHostMirror(root = '/'): Promise<Mirror | undefined> {
+  if (!(await isDebian(root))) return undefined;
+  return chooseMirror(await readSources(join(root, 'etc/apt')));
+}
+
+/**
+ * Picks the archive among all sources: the one with a suite of Debian's own and its component `main`.
+ * @returns undefined where there is none; a host without security sources gets those from the archive's neighbour
+ */
+export function chooseMirror(sources: readonly AptSource[]): Mirror | undefined {
+  const usable = sources.filter(
+    ({ uri, components }) =>
+      components.includes('main') &&
+      // Addresses with a password must not reach a manifest, which everybody may see; cdrom: and others are not for building.
+      /^(https?|file):\/\/?(?![^/]*@)/.test(uri),
+  );
+  const security = usable.find(({ suite }) => SECURITY.test(suite));
+  const archive = usable.find(({ suite, uri }) => ARCHIVE.test(suite) && /\/debian\/?$/.test(uri));
+  if (!archive) return undefined;
+  const base = trim(archive.uri);
+  // Debian's mirrors keep the two archives side by side under these names.
+  return { archive: base, security: security ? trim(security.uri) : `${base}-security` };
+}
+
+const NAMES = 'buster|bullseye|bookworm|trixie|forky|duke|sid|oldstable|stable|testing|unstable';
+const ARCHIVE = new RegExp(`^(${NAMES})$`);
+/** Since Debian 11 `NAME-security`; `NAME/updates` before. */
+const SECURITY = new RegExp(`^(${NAMES})(-security|/updates)$`);
+
+const trim = (uri: string): string => uri.replace(/\/+$/, '');
+
+async function isDebian(root: string): Promise<boolean> {
+  const text = await readIfThere(join(root, 'etc/os-release'));
+  return /^ID="?debian"?$/m.test(text ?? '');
+}
+
+async function readSources(folder: string): Promise<AptSource[]> {
+  const parts = join(folder, 'sources.list.d');
+  const main = parseOneLine((await readIfThere(join(folder, 'sources.list'))) ?? '');
+  const others = await Promise.all(
+    (await listIfThere(parts)).map(async (name) => {
+      const parse = name.endsWith('.list')
+        ? parseOneLine
+        : name.endsWith('.sources')
+          ? parseDeb822
+          : undefined;
+      return parse ? parse(await readFile(join(parts, name), 'utf8')) : [];
+    }),
+  );
+  return [...main, ...others.flat()];
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (isMissing(error)) return undefined;
+    throw new Error(`reading ${path}`, { cause: error });
+  }
+}
+
+async function listIfThere(path: string): Promise<string[]> {
+  try {
+    return (await readdir(path)).sort();
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw new Error(`listing ${path}`, { cause: error });
+  }
+}
+
+const isMissing = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT';
