@@ -9,6 +9,8 @@ const USERLAND: Userland = {
   variant: 'apt',
   packages: [
     'mmdebstrap',
+    // mmdebstrap mounts /proc, /sys and /dev into the tree it makes.
+    'mount',
     'debian-archive-keyring',
     'ca-certificates',
     // Signing keys of repositories, armoured or not.
