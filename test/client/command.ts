@@ -1,0 +1,57 @@
+/** Runs the `iguana` command as people do: as a process, judged by its exit status and its output. */
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+
+const MAIN = fileURLToPath(new URL('../../client/main.ts', import.meta.url));
+
+/** What a command said. */
+export interface Said {
+  readonly status: number | undefined;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A state folder of its own, so that nothing of this host is touched or seen. */
+export const stateFolder = (): string => mkdtempSync(join(tmpdir(), 'iguana-client-'));
+
+/** A command line in an environment of its own. */
+export class CommandLine {
+  readonly state: string;
+  readonly #env: NodeJS.ProcessEnv;
+
+  constructor(env: NodeJS.ProcessEnv = {}) {
+    this.state = stateFolder();
+    this.#env = { IGUANA_STATE: this.state, TEMPORAL_ADDRESS: '', NO_COLOR: '1', ...env };
+  }
+
+  /** Starts it and does not wait. */
+  start(args: readonly string[], options: { input?: string; cwd?: string } = {}) {
+    return execa(process.execPath, [MAIN, ...args], {
+      reject: false,
+      env: this.#env,
+      stdin: options.input === undefined ? 'ignore' : 'pipe',
+      ...options,
+    });
+  }
+
+  /** Runs it to its end. */
+  async run(args: readonly string[], options: { input?: string; cwd?: string } = {}): Promise<Said> {
+    const { exitCode: status, stdout, stderr } = await this.start(args, options);
+    return { status, stdout, stderr };
+  }
+
+  /** Runs it with `--output json`; each line is one document. */
+  async json(args: readonly string[]): Promise<{ status: number | undefined; documents: unknown[] }> {
+    const { status, stdout } = await this.run([...args, '--output', 'json']);
+    return {
+      status,
+      documents: stdout
+        .split('\n')
+        .filter(Boolean)
+        .map((line): unknown => JSON.parse(line)),
+    };
+  }
+}
