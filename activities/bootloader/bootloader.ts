@@ -9,11 +9,12 @@ import type { DiskStep, ImageRef } from '../contract.ts';
 import { openDisk, openPartition, rootPartition } from '../disk/disk.ts';
 import { exclusively } from '../disk/exclusive.ts';
 import { failure } from '../failures.ts';
+import { requireOwnTable } from '../partition/own-table.ts';
 import { readUuid } from '../personalise/filesystem-ids.ts';
+import { imageBlob } from '../personalise/image-blob.ts';
 import { reportProgress } from '../progress.ts';
 import { type DesiredEsp, type EspFile, withDesiredEsp } from './desired-esp.ts';
 import { Esp, isSamePath } from './esp.ts';
-import { espArchivePath } from './esp-archive.ts';
 import { FALLBACK_LOADER } from './loader-entry.ts';
 
 /** Name of the loader until it may be started; 8.3, so that the rename changes one directory entry. */
@@ -32,6 +33,7 @@ export async function installBootloader(
   return await exclusively(manifest.storage.disk.id, async () => {
     beginStep('open');
     const disk = await openDisk(input);
+    await requireOwnTable(input, disk);
     const partition = manifest.storage.partitions.find(({ type }) => type === 'esp');
     if (!partition) {
       throw failure('BootloaderFailed', 'installing the boot loader: the manifest has no ESP', {
@@ -41,19 +43,15 @@ export async function installBootloader(
     const rootUuid = await readUuid(await openPartition(input, disk, rootPartition(input)));
     const esp = new Esp(await openPartition(input, disk, partition), disk.id);
     beginStep('unpack');
-    return await withDesiredEsp(
-      await espArchivePath(paths, input.image),
-      manifest,
-      rootUuid,
-      async (desired) => {
-        try {
-          await converge(esp, desired);
-        } catch (error) {
-          throw withSizes(error, desired.files, partition.sizeBytes);
-        }
-        return { entry: desired.entry };
-      },
-    );
+    const archive = await imageBlob(paths, input.image, 'espDigest');
+    return await withDesiredEsp(archive, manifest, rootUuid, async (desired) => {
+      try {
+        await converge(esp, desired);
+      } catch (error) {
+        throw withSizes(error, desired.files, partition.sizeBytes);
+      }
+      return { entry: desired.entry };
+    });
   });
 }
 
@@ -104,7 +102,7 @@ async function differing(
   const wrong: EspFile[] = [];
   for (const file of files) {
     const isThere = present.some((path) => isSamePath(path, file.path));
-    if (!isThere || (await esp.digest(file.path)).digest !== file.digest) wrong.push(file);
+    if (!isThere || (await esp.digest(file.path)) !== file.digest) wrong.push(file);
   }
   return wrong;
 }
@@ -124,9 +122,9 @@ function outermost(paths: readonly string[]): string[] {
 
 async function readBack(esp: Esp, path: string, file: EspFile): Promise<void> {
   const found = await esp.digest(path);
-  if (found.digest === file.digest) return;
+  if (found === file.digest) return;
   throw failure('DiskWriteFailed', `reading ${path} back from the ESP: it is not what was written`, {
-    context: { path, expected: file.digest, found: found.digest },
+    context: { path, expected: file.digest, found },
   });
 }
 

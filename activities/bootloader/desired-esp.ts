@@ -1,11 +1,11 @@
 /** What shall be on the ESP: the image's content and the boot entries of this machine. */
 import { createReadStream } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { digestOfFile } from '../../image/digest.ts';
 import type { Digest } from '../../manifest/schema/common.ts';
 import type { Manifest } from '../../manifest/schema/manifest.ts';
-import { digestFile } from './esp.ts';
 import { unpackEspContent } from './esp-content.ts';
 import { loaderEntries } from './loader-entry.ts';
 
@@ -46,7 +46,8 @@ export async function withDesiredEsp<T>(
     const files: EspFile[] = [];
     for (const path of all) {
       const localFile = join(folder, path);
-      files.push({ path, localFile, ...(await digestFile(localFile)) });
+      const { size: bytes } = await stat(localFile);
+      files.push({ path, localFile, digest: await digestOfFile(localFile), bytes });
     }
     // systemd-boot takes the newest version, which sorts last.
     return await use({ files, entry: entries.at(-1)?.path ?? '' });

@@ -2,12 +2,10 @@
  * The files of an EFI system partition, through mtools: the kernel that installs need not have vfat. FAT keeps the case
  * of names but does not tell them apart by it, so names are compared in lower case.
  */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, posix } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { digestOfFile } from '../../image/digest.ts';
 import type { Digest } from '../../manifest/schema/common.ts';
 import { runTool } from '../disk/command.ts';
 
@@ -52,13 +50,13 @@ export class Esp {
       .sort();
   }
 
-  /** @returns the digest of a file's content as the device returns it now, and its size */
-  async digest(path: string): Promise<{ digest: Digest; bytes: number }> {
+  /** @returns the digest of a file's content as the device returns it now */
+  async digest(path: string): Promise<Digest> {
     const folder = await mkdtemp(join(tmpdir(), 'iguana-esp-'));
     try {
       const copy = join(folder, 'copy');
       await this.#mtool('mcopy', ['-n', '-m', inside(path), copy], `reading ${path} from`);
-      return await digestFile(copy);
+      return await digestOfFile(copy);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -109,19 +107,6 @@ export class Esp {
 /** @returns whether FAT takes two paths for the same */
 export function isSamePath(a: string, b: string): boolean {
   return a.toLowerCase() === b.toLowerCase();
-}
-
-/** @returns digest and size of a file of this machine */
-export async function digestFile(path: string): Promise<{ digest: Digest; bytes: number }> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  await pipeline(createReadStream(path), async (chunks: AsyncIterable<Buffer>) => {
-    for await (const chunk of chunks) {
-      bytes += chunk.length;
-      hash.update(chunk);
-    }
-  });
-  return { digest: `sha256:${hash.digest('hex')}`, bytes };
 }
 
 const inside = (path: string): string => `::/${path}`;

@@ -2,6 +2,7 @@
  * Brings the target to the wanted entries: each path is replaced as a whole or not at all, so that a kill anywhere leaves
  * only old and new states, and what is right already is not written again.
  */
+
 import {
   lchown,
   symlink as makeLink,
@@ -14,7 +15,8 @@ import {
   rmdir,
 } from 'node:fs/promises';
 import { posix } from 'node:path';
-import { type Description, describeEntry, digestOf, directory, type Entries, type Entry } from './entry.ts';
+import { digestOf } from '../../image/digest.ts';
+import { type Description, describeEntry, directory, type Entries, type Entry } from './entry.ts';
 import type { ChangeRecord } from './record.ts';
 import type { RootTree } from './root-tree.ts';
 

@@ -2,11 +2,13 @@
  * The list of all paths that differ from the image, kept on the target. Only its digest leaves the machine; whoever
  * verifies reads the list from the disk and checks it against that digest first.
  */
+
 import { readdir } from 'node:fs/promises';
 import { posix } from 'node:path';
+import { digestOf } from '../../image/digest.ts';
 import type { Digest } from '../../manifest/schema/common.ts';
 import { describeLive } from './apply.ts';
-import { type Description, digestOf } from './entry.ts';
+import type { Description } from './entry.ts';
 import { STATE_FOLDER, writeDurably } from './record.ts';
 import type { RootTree } from './root-tree.ts';
 

@@ -1,5 +1,5 @@
 /** What shall be, or is, at one path of the target. */
-import { createHash } from 'node:crypto';
+import { digestOf } from '../../image/digest.ts';
 import type { Digest } from '../../manifest/schema/common.ts';
 
 interface Owned {
@@ -23,11 +23,6 @@ export type Description =
   | ({ readonly type: 'directory'; readonly mode: number } & Owned)
   | ({ readonly type: 'symlink'; readonly target: string } & Owned)
   | { readonly type: 'absent' };
-
-/** @returns the SHA-256 of bytes */
-export function digestOf(bytes: Uint8Array | string): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-}
 
 /** @returns the entry with the digest of its content in place of the content */
 export function describeEntry(entry: Entry): Description {

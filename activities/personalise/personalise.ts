@@ -1,20 +1,23 @@
 /** Making one machine of an image: everything that differs between machines. */
+
 import { randomUUID } from 'node:crypto';
 import { posix } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import type { StatePaths } from '../../host/state.ts';
+import { digestOf } from '../../image/digest.ts';
 import type { PersonaliseInput, PersonaliseResult } from '../contract.ts';
 import { runTool } from '../disk/command.ts';
-import { openDisk, rootPartition } from '../disk/disk.ts';
+import { openDisk } from '../disk/disk.ts';
 import { exclusively } from '../disk/exclusive.ts';
 import { errorCode, ioFailure } from '../disk/io-failure.ts';
 import { mountFilesystem, unmountAll } from '../disk/mounts.ts';
 import { failure } from '../failures.ts';
+import { requireOwnTable } from '../partition/own-table.ts';
 import { reportProgress } from '../progress.ts';
 import { applyEntries, STAGING, Staging } from './apply.ts';
 import { writeChanges } from './changes.ts';
-import { digestOf, type Entries } from './entry.ts';
+import type { Entries } from './entry.ts';
 import { readUuid, setUuid } from './filesystem-ids.ts';
 import { hostKeyUnitEntries, reportEntries, scriptEntries } from './first-boot.ts';
 import type { IdentifiedPartition } from './fstab.ts';
@@ -32,6 +35,7 @@ import {
   mountRoot,
   type OpenedPartition,
   openPartitions,
+  openRootPartition,
 } from './target-mounts.ts';
 import { userEntries } from './users.ts';
 
@@ -64,12 +68,13 @@ async function personaliseDisk(paths: StatePaths, input: PersonaliseInput): Prom
   const { installId, manifest } = input;
   beginStep('open');
   await unmountAll(installId);
-  const partitions = await openPartitions(input, await openDisk(input));
+  const disk = await openDisk(input);
+  await requireOwnTable(input, disk);
+  const partitions = await openPartitions(input, disk);
   beginStep('uuids');
   const identified = await identify(input, partitions);
   beginStep('mount');
-  const root = rootPartition(input);
-  const device = partitions.find(({ partition }) => partition.label === root.label)?.device ?? '';
+  const { partition: root, device } = openRootPartition(input, partitions);
   const tree = await mountRoot(installId, device, root.filesystem);
   const record = await ChangeRecord.open(tree, randomUUID());
   const mountPoints = ['/', ...(await mountPartitions(installId, tree, record, partitions))];

@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { posix } from 'node:path';
 import type { ManifestPartition } from '../../manifest/schema/manifest.ts';
 import type { DiskStep } from '../contract.ts';
-import { type Disk, openPartition } from '../disk/disk.ts';
+import { type Disk, openPartition, rootPartition } from '../disk/disk.ts';
 import { mountFilesystem } from '../disk/mounts.ts';
 import { RootTree } from './root-tree.ts';
 
@@ -20,6 +20,14 @@ export async function openPartitions(step: DiskStep, disk: Disk): Promise<Opened
     opened.push({ partition, device: await openPartition(step, disk, partition) });
   }
   return opened;
+}
+
+/** @returns the root partition among those that are open */
+export function openRootPartition(step: DiskStep, partitions: readonly OpenedPartition[]): OpenedPartition {
+  const { label } = rootPartition(step);
+  const root = partitions.find(({ partition }) => partition.label === label);
+  if (!root) throw new Error(`looking for partition ${label}: it was not opened`);
+  return root;
 }
 
 /** Filesystems whose files are reached by mounting. A kernel need not have vfat: mtools reach it. */
@@ -41,8 +49,14 @@ export function mountedBelowRoot(
 
 const depth = (path: string): number => path.split('/').length;
 
-/** Mount options for reading and writing a target of this machine. */
+/** Nothing of a target is run here, and no device node in it is a device of this machine. */
 const COMMON_OPTIONS = ['nodev', 'nosuid', 'noexec'];
+/** Another disk of this machine may hold the same image: xfs refuses to mount the second one otherwise. */
+const optionsFor = (filesystem: string, more: readonly string[]): readonly string[] => [
+  ...COMMON_OPTIONS,
+  ...(filesystem === 'xfs' ? ['nouuid'] : []),
+  ...more,
+];
 
 /** @returns the root filesystem, mounted */
 export async function mountRoot(
@@ -51,7 +65,7 @@ export async function mountRoot(
   filesystem: string,
   options: readonly string[] = [],
 ): Promise<RootTree> {
-  const request = { installId, device, filesystem, where: 'root', options: [...COMMON_OPTIONS, ...options] };
+  const request = { installId, device, filesystem, where: 'root', options: optionsFor(filesystem, options) };
   return new RootTree(await mountFilesystem(request));
 }
 
@@ -70,7 +84,7 @@ export async function mountBelow(
     device,
     filesystem: partition.filesystem,
     where: posix.join('root', canonical),
-    options: [...COMMON_OPTIONS, ...options],
+    options: optionsFor(partition.filesystem, options),
   });
 }
 

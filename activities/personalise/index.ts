@@ -1,0 +1,17 @@
+/** The steps that make one machine of an image: personalise, bootloader, verify. */
+import type { StatePaths } from '../../host/state.ts';
+import { installBootloader } from '../bootloader/bootloader.ts';
+import type { AgentActivities } from '../contract.ts';
+import { verify } from '../verify/verify.ts';
+import { personalise } from './personalise.ts';
+
+/** @param paths where images and secrets are */
+export function personaliseActivities(
+  paths: StatePaths,
+): Pick<AgentActivities, 'personalise' | 'installBootloader' | 'verify'> {
+  return {
+    personalise: (input) => personalise(paths, input),
+    installBootloader: (input) => installBootloader(paths, input),
+    verify: (input) => verify(paths, input),
+  };
+}

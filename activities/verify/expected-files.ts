@@ -1,0 +1,56 @@
+/** What every path of the installed system shall be: the image's list, with the changes of this machine. */
+import type { FileEntry } from '../../image/file-list.ts';
+import type { Description } from '../personalise/entry.ts';
+
+/** What is compared of a path; times are not, since the system sets them itself. */
+export interface Expected {
+  readonly type: FileEntry['type'];
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Of a file's content. */
+  readonly digest?: string;
+  /** Target of a symbolic link. */
+  readonly link?: string;
+}
+
+/** Expectations by path. */
+export type ExpectedFiles = Map<string, Expected>;
+
+/** Merges the image's list with the changes; a path that was taken away is expected no longer. */
+export async function expectedFiles(
+  image: AsyncIterable<FileEntry>,
+  changes: ReadonlyMap<string, Description>,
+): Promise<ExpectedFiles> {
+  const expected: ExpectedFiles = new Map();
+  for await (const { path, type, mode, uid, gid, digest, link } of image) {
+    expected.set(path, {
+      type,
+      mode,
+      uid,
+      gid,
+      ...(digest && { digest }),
+      ...(link !== undefined && { link }),
+    });
+  }
+  for (const [path, description] of changes) {
+    if (description.type === 'absent') expected.delete(path);
+    else expected.set(path, fromDescription(description));
+  }
+  return expected;
+}
+
+function fromDescription(description: Exclude<Description, { type: 'absent' }>): Expected {
+  const { uid, gid } = description;
+  switch (description.type) {
+    case 'file':
+      return { type: 'file', mode: description.mode, uid, gid, digest: description.digest };
+    case 'directory':
+      return { type: 'directory', mode: description.mode, uid, gid };
+    case 'symlink':
+      return { type: 'symlink', mode: LINK_MODE, uid, gid, link: description.target };
+  }
+}
+
+/** Linux gives every symbolic link these permissions, and uses none of them (symlink(7)). */
+const LINK_MODE = 0o777;
