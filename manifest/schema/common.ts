@@ -76,7 +76,10 @@ export const modeSchema = z
 /** A reference to a secret that is kept outside of every document: the name it was stored under. */
 export const secretRefSchema = z
   .strictObject({
-    secret: z.string().regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'the name of a secret: a-z, 0-9, . _ -'),
+    secret: z
+      .string()
+      .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, 'the name of a secret: a-z, 0-9, . _ -')
+      .meta({ description: 'Name of the secret.' }),
   })
   .meta({ description: 'A secret by reference: the name under which `iguana secret set` stored it.' });
 

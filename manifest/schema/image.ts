@@ -20,10 +20,16 @@ export const repositorySchema = z.strictObject({
     .regex(/^[a-z]+:\/\/(?![^/]*@)[!-~]+$/, 'an address without user and password')
     .optional()
     .meta({
-      description: 'Base address. Default: the mirror that the host itself uses for its distribution.',
+      description: 'Base address. Default: the mirror that the host itself uses for the distribution.',
     }),
-  suites: z.array(z.string().regex(/^[A-Za-z0-9./_-]+$/, 'a suite: letters, digits, . / _ -')).min(1),
-  components: z.array(z.string().regex(/^[a-z0-9-]+$/, 'a component, e.g. main')).default(['main']),
+  suites: z
+    .array(z.string().regex(/^[A-Za-z0-9./_-]+$/, 'a suite: letters, digits, . / _ -'))
+    .min(1)
+    .meta({ description: 'Suites, e.g. trixie and trixie-updates.' }),
+  components: z
+    .array(z.string().regex(/^[a-z0-9-]+$/, 'a component, e.g. main'))
+    .default(['main'])
+    .meta({ description: 'Components, e.g. main and non-free-firmware.' }),
   key: z
     .string()
     .max(200_000)
@@ -37,24 +43,19 @@ export const repositorySchema = z.strictObject({
     }),
 });
 
+const accountSchema = z.string().regex(/^[a-z_0-9][a-z0-9_-]*$/, 'a name or id');
+
 /** A file that is put into the image, or onto one machine. */
 export const fileSchema = z.strictObject({
   path: targetPathSchema,
   content: z.string().optional().meta({ description: 'The text of the file.' }),
-  source: z
-    .string()
-    .optional()
-    .meta({ description: 'Instead of content: a file beside the profile, read when the profile is loaded.' }),
+  source: z.string().min(1).max(4096).optional().meta({
+    description: 'Instead of content: a file beside the profile, read when the profile is loaded.',
+  }),
   encoding: z.enum(['text', 'base64']).default('text').meta({ description: 'How content is written.' }),
   mode: modeSchema.default('0644'),
-  owner: z
-    .string()
-    .regex(/^[a-z_0-9][a-z0-9_-]*$/, 'a user name or id')
-    .default('root'),
-  group: z
-    .string()
-    .regex(/^[a-z_0-9][a-z0-9_-]*$/, 'a group name or id')
-    .default('root'),
+  owner: accountSchema.default('root').meta({ description: 'User name or id that owns the file.' }),
+  group: accountSchema.default('root').meta({ description: 'Group name or id of the file.' }),
 });
 
 /** A systemd unit with the state it shall have. */
@@ -63,20 +64,42 @@ export const serviceSchema = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9:_.@\\-]+$/, 'a unit name, e.g. ssh.service')
     .meta({ description: 'Unit name; .service is added where there is no suffix.' }),
-  state: z.enum(['enabled', 'disabled', 'masked']).default('enabled'),
+  state: z
+    .enum(['enabled', 'disabled', 'masked'])
+    .default('enabled')
+    .meta({ description: 'State of the unit, as systemctl(1) has it.' }),
 });
 
 /** A script by name and content. */
 export const scriptSchema = z.strictObject({
-  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'a file name: letters, digits, . _ -'),
+  name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'a file name: letters, digits, . _ -')
+    .meta({ description: 'Name of the script; layers are merged by it.' }),
   content: z.string().optional().meta({ description: 'The script, with its #! line.' }),
-  source: z.string().optional().meta({ description: 'Instead of content: a file beside the profile.' }),
+  source: z.string().min(1).max(4096).optional().meta({
+    description: 'Instead of content: a file beside the profile, read when the profile is loaded.',
+  }),
+});
+
+const kernelSchema = z.strictObject({
+  package: packageNameSchema.meta({ description: 'The package of the kernel.' }),
+  cmdline: z
+    .array(
+      z
+        .string()
+        .regex(/^[!,.-~][!-~]*$/, 'one kernel option: no white space, not beginning with - or quotes'),
+    )
+    .meta({ description: 'Options on the kernel command line; root= is added by Iguana.' }),
 });
 
 /** The image part of a profile. */
 export const imageSchema = z.strictObject({
   distribution: z.enum(['debian']).meta({ description: 'The distribution.' }),
-  release: z.string().regex(/^[a-z0-9.-]+$/, 'a release code name, e.g. trixie'),
+  release: z
+    .string()
+    .regex(/^[a-z0-9.-]+$/, 'a release code name, e.g. trixie')
+    .meta({ description: 'Code name of the release, e.g. trixie.' }),
   architecture: z.enum(['amd64']).meta({ description: "The distribution's name of the architecture." }),
   builder: z.enum(['mmdebstrap']).meta({ description: 'The engine that builds the image.' }),
   variant: z
@@ -85,25 +108,26 @@ export const imageSchema = z.strictObject({
   packages: z.array(packageNameSchema).meta({ description: 'Packages to install; layers add to the list.' }),
   recommends: z.boolean().meta({ description: 'Install recommended packages too.' }),
   repositories: z.array(repositorySchema).meta({ description: 'Where packages come from; merged by name.' }),
-  kernel: z.strictObject({
-    package: packageNameSchema.meta({ description: 'The package of the kernel.' }),
-    cmdline: z
-      .array(
-        z
-          .string()
-          .regex(/^[!,.-~][!-~]*$/, 'one kernel option: no white space, not beginning with - or quotes'),
-      )
-      .meta({ description: 'Options on the kernel command line; root= is added by Iguana.' }),
-  }),
+  kernel: kernelSchema.meta({ description: 'The kernel and its command line.' }),
   files: z.array(fileSchema).meta({ description: 'Files to add; merged by path.' }),
   services: z
     .array(serviceSchema)
     .meta({ description: 'systemd units to enable, disable or mask; merged by name.' }),
   locale: z
     .string()
-    .regex(/^[A-Za-z_]+(\.[A-Za-z0-9-]+)?(@[a-z]+)?$/, 'a locale, e.g. C.UTF-8 or de_DE.UTF-8'),
-  keyboard: z.string().regex(/^[a-z]{2,}(-[a-z0-9]+)*$/, 'a keyboard layout, e.g. us or de'),
-  timezone: z.string().regex(/^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+){0,2}$/, 'a time zone, e.g. Europe/Berlin'),
+    .max(64)
+    .regex(/^[A-Za-z_]+(\.[A-Za-z0-9-]+)?(@[a-z]+)?$/, 'a locale, e.g. C.UTF-8 or de_DE.UTF-8')
+    .meta({ description: 'Locale, e.g. C.UTF-8 or de_DE.UTF-8.' }),
+  keyboard: z
+    .string()
+    .max(64)
+    .regex(/^[a-z]{2,}(-[a-z0-9]+)*$/, 'a keyboard layout, e.g. us or de')
+    .meta({ description: 'Keyboard layout of the console, e.g. us or de.' }),
+  timezone: z
+    .string()
+    .max(64)
+    .regex(/^[A-Za-z0-9_+-]+(\/[A-Za-z0-9_+-]+){0,2}$/, 'a time zone, e.g. Europe/Berlin')
+    .meta({ description: 'Time zone, e.g. Europe/Berlin.' }),
   scripts: z
     .array(scriptSchema)
     .meta({ description: 'Scripts run in the image when it is built, in order; merged by name.' }),

@@ -14,10 +14,13 @@ const ipSchema = z.union([z.ipv4(ADDRESS), z.ipv6(ADDRESS)]);
 const ADDRESS_AND_PREFIX = 'an address with prefix length, e.g. 192.0.2.10/24 or 2001:db8::10/64';
 const cidrSchema = z.union([z.cidrv4(ADDRESS_AND_PREFIX), z.cidrv6(ADDRESS_AND_PREFIX)]);
 
-const vlanSchema = z.strictObject({ link: interfaceNameSchema, id: z.number().int().min(1).max(4094) });
+const vlanSchema = z.strictObject({
+  link: interfaceNameSchema.meta({ description: 'The interface that carries the VLAN.' }),
+  id: z.number().int().min(1).max(4094).meta({ description: 'VLAN id.' }),
+});
 
 const bondSchema = z.strictObject({
-  members: z.array(interfaceNameSchema).min(1),
+  members: z.array(interfaceNameSchema).min(1).meta({ description: 'Interfaces that the bond consists of.' }),
   mode: z
     .enum([
       'balance-rr',
@@ -28,8 +31,15 @@ const bondSchema = z.strictObject({
       'balance-tlb',
       'balance-alb',
     ])
-    .default('active-backup'),
-  miiMonitorMs: z.number().int().min(0).max(60_000).default(100),
+    .default('active-backup')
+    .meta({ description: 'Mode of the bond, as the kernel names it.' }),
+  miiMonitorMs: z
+    .number()
+    .int()
+    .min(0)
+    .max(60_000)
+    .default(100)
+    .meta({ description: 'How often links are looked at, in milliseconds; 0: never.' }),
 });
 
 /** One network interface, in terms of systemd-networkd. */
@@ -43,15 +53,31 @@ export const interfaceSchema = z.strictObject({
   match: z
     .strictObject({
       name: z.string().min(1).max(64).optional().meta({ description: 'Interface names, with * and ?.' }),
-      mac: macSchema.optional(),
+      mac: macSchema.optional().meta({ description: 'MAC address.' }),
     })
-    .optional(),
-  dhcp: z.enum(['no', 'ipv4', 'ipv6', 'yes']).default('no'),
+    .optional()
+    .meta({ description: 'Which interfaces are meant. Default: the one called `name`.' }),
+  dhcp: z
+    .enum(['no', 'ipv4', 'ipv6', 'yes'])
+    .default('no')
+    .meta({ description: 'Take addresses by DHCP: of one family, or yes for both.' }),
   addresses: z.array(cidrSchema).default([]).meta({ description: 'Static addresses, e.g. 192.0.2.10/24.' }),
-  gateway: z.array(ipSchema).default([]),
-  dns: z.array(ipSchema).default([]),
-  searchDomains: z.array(z.string().regex(/^[A-Za-z0-9.-]+$/, 'a domain')).default([]),
-  mtu: z.number().int().min(576).max(65_535).optional(),
+  gateway: z
+    .array(ipSchema)
+    .default([])
+    .meta({ description: 'Default routers; each within the network of an address.' }),
+  dns: z.array(ipSchema).default([]).meta({ description: 'Name servers.' }),
+  searchDomains: z
+    .array(z.string().regex(/^[A-Za-z0-9.-]+$/, 'a domain'))
+    .default([])
+    .meta({ description: 'Domains to complete names with.' }),
+  mtu: z
+    .number()
+    .int()
+    .min(576)
+    .max(65_535)
+    .optional()
+    .meta({ description: 'Bytes in a packet. Default: the kernel’s.' }),
   vlan: vlanSchema.optional().meta({ description: 'This interface is a VLAN on another.' }),
   bond: bondSchema.optional().meta({ description: 'This interface is a bond of others.' }),
 });
@@ -66,7 +92,10 @@ const passwordHashSchema = z
 
 /** One user. */
 export const userSchema = z.strictObject({
-  name: z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'a user name: a-z, 0-9, _ - and at most 32 characters'),
+  name: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'a user name: a-z, 0-9, _ - and at most 32 characters')
+    .meta({ description: 'User name; layers are merged by it.' }),
   uid: z
     .number()
     .int()
@@ -78,7 +107,8 @@ export const userSchema = z.strictObject({
     .string()
     .max(256)
     .regex(/^[^:,\p{Cc}]*$/u, 'a name without : or ,')
-    .default(''),
+    .default('')
+    .meta({ description: 'Name for people.' }),
   passwordHash: z.union([passwordHashSchema, secretRefSchema]).optional().meta({
     description: 'crypt(5) hash or a secret that holds one. Default: no password, log in by key only.',
   }),
@@ -86,18 +116,29 @@ export const userSchema = z.strictObject({
     .array(
       z.string().regex(/^(sk-)?(ssh|ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/=]+( .*)?$/, 'an OpenSSH public key'),
     )
-    .default([]),
-  groups: z.array(z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'a group name')).default([]),
+    .default([])
+    .meta({ description: 'OpenSSH public keys that may log in.' }),
+  groups: z
+    .array(z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'a group name'))
+    .default([])
+    .meta({ description: 'Further groups that the user is in.' }),
   shell: z
     .string()
     .regex(/^\/[!-9;-~]+$/, 'an absolute path')
-    .default('/bin/bash'),
-  sudo: z.enum(['no', 'password', 'nopasswd']).default('no'),
+    .default('/bin/bash')
+    .meta({ description: 'Log-in shell; the image must have it.' }),
+  sudo: z.enum(['no', 'password', 'nopasswd']).default('no').meta({
+    description:
+      'May the user become root by sudo: never, with the own password, without one. Needs package sudo.',
+  }),
 });
 
 /** One group. */
 export const groupSchema = z.strictObject({
-  name: z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'a group name: a-z, 0-9, _ - and at most 32 characters'),
+  name: z
+    .string()
+    .regex(/^[a-z_][a-z0-9_-]{0,31}$/, 'a group name: a-z, 0-9, _ - and at most 32 characters')
+    .meta({ description: 'Group name; layers are merged by it.' }),
   gid: z
     .number()
     .int()
@@ -127,16 +168,18 @@ export const handoffSchema = z.strictObject({
   action: z
     .enum(['none', 'reboot', 'poweroff', 'virtual-machine'])
     .meta({ description: 'virtual-machine: boot the disk image in QEMU on the host that holds it.' }),
-  virtualMachine: z.strictObject({
-    memory: z.number().int().min(256).max(1_048_576).meta({ description: 'MiB' }),
-    cpus: z.number().int().min(1).max(512),
-    sshPort: z
-      .number()
-      .int()
-      .min(0)
-      .max(65_535)
-      .meta({ description: 'Loopback port that leads to SSH; 0: none.' }),
-  }),
+  virtualMachine: z
+    .strictObject({
+      memory: z.number().int().min(256).max(1_048_576).meta({ description: 'MiB' }),
+      cpus: z.number().int().min(1).max(512).meta({ description: 'Virtual processors.' }),
+      sshPort: z
+        .number()
+        .int()
+        .min(0)
+        .max(65_535)
+        .meta({ description: 'Loopback port that leads to SSH; 0: none.' }),
+    })
+    .meta({ description: 'The machine, for `virtual-machine`.' }),
 });
 
 /** How an install is known to have succeeded. */
@@ -144,5 +187,10 @@ export const confirmationSchema = z.strictObject({
   wait: z.enum(['first-boot', 'none']).meta({
     description: 'first-boot: the installed system must report. none: the disk is not booted here.',
   }),
-  timeoutSeconds: z.number().int().min(10).max(604_800),
+  timeoutSeconds: z
+    .number()
+    .int()
+    .min(10)
+    .max(604_800)
+    .meta({ description: 'How long to wait for the first boot, in seconds.' }),
 });

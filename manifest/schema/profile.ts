@@ -52,7 +52,8 @@ const layerImageSchema = imageSchema
             description: 'Options on the kernel command line; layers add to the list, and -OPTION removes.',
           }),
       })
-      .partial(),
+      .partial()
+      .meta({ description: 'The kernel and its command line.' }),
     repositories: z
       .array(repositorySchema.partial().required({ name: true }).extend({ remove: removeSchema }))
       .meta({ description: 'Where packages come from; merged by name.' }),
@@ -70,7 +71,7 @@ const layerImageSchema = imageSchema
 
 const layerStorageSchema = storageSchema
   .extend({
-    disk: diskChoiceSchema.partial(),
+    disk: diskChoiceSchema.partial().meta({ description: 'Which disk.' }),
     partitions: z
       .array(partitionSchema.partial().required({ label: true }).extend({ remove: removeSchema }))
       .max(64)
@@ -112,7 +113,11 @@ export const profileSchema = z
       .optional()
       .meta({ description: 'What differs between machines; nothing of it is in the image.' }),
     handoff: handoffSchema
-      .extend({ virtualMachine: handoffSchema.shape.virtualMachine.partial() })
+      .extend({
+        virtualMachine: handoffSchema.shape.virtualMachine
+          .partial()
+          .meta({ description: 'The machine, for `virtual-machine`.' }),
+      })
       .partial()
       .optional()
       .meta({ description: 'What happens when the disk is written.' }),

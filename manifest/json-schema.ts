@@ -1,0 +1,43 @@
+/** JSON Schemas of the documents, for editors and for other tools. */
+import { z } from 'zod';
+import { factsSchema } from './schema/facts.ts';
+import { manifestSchema } from './schema/manifest.ts';
+import { profileSchema } from './schema/profile.ts';
+
+/** The documents that have a schema. */
+export const DOCUMENTS = ['profile', 'manifest', 'facts'] as const;
+
+/** One of {@link DOCUMENTS}. */
+export type DocumentName = (typeof DOCUMENTS)[number];
+
+/** A JSON Schema as far as Iguana's schemas use it. */
+export interface JsonSchema {
+  readonly [keyword: string]: unknown;
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly required?: readonly string[];
+  readonly items?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
+}
+
+const SCHEMAS: Readonly<Record<DocumentName, z.ZodType>> = {
+  profile: profileSchema,
+  manifest: manifestSchema,
+  facts: factsSchema,
+};
+
+/**
+ * @returns the schema of a document in JSON Schema draft 2020-12: of a profile as people write it, of the others as
+ *   Iguana writes them
+ */
+export function jsonSchema(document: DocumentName): JsonSchema {
+  // `input`: what has a default may be missing. What Iguana writes has every default filled in.
+  return z.toJSONSchema(SCHEMAS[document], { io: document === 'profile' ? 'input' : 'output' }) as JsonSchema;
+}
+
+/** @returns the profile's schema as JSON Schema */
+export const profileJsonSchema = (): JsonSchema => jsonSchema('profile');
+
+/** @returns the manifest's schema as JSON Schema */
+export const manifestJsonSchema = (): JsonSchema => jsonSchema('manifest');
