@@ -20,16 +20,17 @@ export interface Userland {
   readonly packages: readonly string[];
   /** Further path patterns to leave out, for dpkg's path-exclude. */
   readonly exclude?: readonly string[];
-  /** Shell scripts for the end, run with the root folder in `$1`. */
-  readonly customize?: readonly string[];
+  /** A program for the end, run with the root folder as its argument; `digest` of its text is part of the key. */
+  readonly customize?: { readonly program: string; readonly digest: string };
 }
 
 /** All that determines a userland, but for the versions that the mirror has. */
-export const userlandKey = (userland: Userland): unknown => ({
+export const userlandKey = ({ customize, ...userland }: Userland): unknown => ({
   release: DEBIAN_RELEASE,
   epoch: EPOCH_SECONDS,
   excluded: EXCLUDED,
   userland,
+  customize: customize?.digest,
 });
 
 /**
@@ -39,7 +40,7 @@ export const userlandKey = (userland: Userland): unknown => ({
  * @throws Error with mmdebstrap's last lines where it fails
  */
 export async function makeUserland(
-  { variant, packages, exclude = [], customize = [] }: Userland,
+  { variant, packages, exclude = [], customize }: Userland,
   path: string,
   onLine: (line: string) => void,
 ): Promise<void> {
@@ -59,7 +60,7 @@ export async function makeUserland(
       '--aptopt=Acquire::Retries "3"',
       '--aptopt=Acquire::http::Timeout "30"',
       ...[...EXCLUDED, ...exclude].map((pattern) => `--dpkgopt=path-exclude=${pattern}`),
-      ...customize.map((script) => `--customize-hook=${script}`),
+      ...(customize ? [`--customize-hook=${customize.program}`] : []),
       '--format=tar',
       DEBIAN_RELEASE,
       path,

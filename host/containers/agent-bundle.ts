@@ -1,0 +1,81 @@
+/** The agent's program as one file, with the one native library that it needs. */
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build, type Plugin } from 'esbuild';
+
+/** The agent in one file. */
+export interface AgentBundle {
+  readonly code: Uint8Array;
+  /** Temporal's native library, and the path beside the bundle at which the code looks for it. */
+  readonly nativeLibrary: { readonly file: string; readonly path: string; readonly version: string };
+}
+
+/** The entry of the agent, in the sources beside this folder. */
+const ENTRY = fileURLToPath(new URL('../../worker/agent.ts', import.meta.url));
+
+/**
+ * Parts of Temporal's worker for processes that run workflows: they drag webpack and swc in, 100 MB, and an agent runs
+ * activities only. Whoever calls into one gets an error that says so.
+ */
+const WORKFLOW_PARTS = /^\.\/(workflow\/bundler|bundler|debug-replayer)$/;
+
+const withoutWorkflowParts: Plugin = {
+  name: 'without-workflow-parts',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: WORKFLOW_PARTS }, ({ path, importer }) =>
+      importer.includes('/@temporalio/worker/') ? { path, namespace: 'left-out' } : undefined,
+    );
+    onLoad({ filter: /.*/, namespace: 'left-out' }, ({ path }) => ({
+      contents: `module.exports = new Proxy({}, { get(_, name) {
+        if (name === '__esModule') return true;
+        return () => { throw new Error('the agent has no ' + ${JSON.stringify(path)} + ': it runs no workflows'); };
+      } });`,
+    }));
+  },
+};
+
+/** What CommonJS packages expect to find around them. */
+const PRELUDE = `
+import { createRequire as iguanaCreateRequire } from 'node:module';
+import { dirname as iguanaDirname } from 'node:path';
+const require = iguanaCreateRequire(import.meta.url);
+const __filename = import.meta.filename;
+const __dirname = iguanaDirname(__filename);
+`;
+
+/**
+ * Bundles the agent.
+ * @param entry the source to start from; default worker/agent.ts
+ * @throws Error with esbuild's messages
+ */
+export async function bundleAgent(entry: string = ENTRY): Promise<AgentBundle> {
+  const result = await build({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    platform: 'node',
+    target: 'node26',
+    format: 'esm',
+    minifySyntax: true,
+    minifyWhitespace: true,
+    // Names of classes and functions are kept: they are names of activities and of errors.
+    keepNames: true,
+    legalComments: 'none',
+    banner: { js: PRELUDE },
+    plugins: [withoutWorkflowParts],
+    logLevel: 'silent',
+  });
+  const [output] = result.outputFiles;
+  if (!output) throw new Error(`bundling ${entry}: esbuild answered no file`);
+  return { code: output.contents, nativeLibrary: await nativeLibrary() };
+}
+
+async function nativeLibrary(): Promise<AgentBundle['nativeLibrary']> {
+  const require = createRequire(createRequire(import.meta.url).resolve('@temporalio/worker'));
+  const folder = dirname(require.resolve('@temporalio/core-bridge/package.json'));
+  const { version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { version: string };
+  const path = 'releases/x86_64-unknown-linux-gnu/index.node';
+  return { file: join(folder, path), path, version };
+}

@@ -1,0 +1,108 @@
+/** The container in which the steps on a machine run: Debian's tools, Node, and the agent. */
+
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFile, realpath, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { Engine } from '../engine/connect.ts';
+import type { StatePaths } from '../state.ts';
+import { type AgentBundle, bundleAgent } from './agent-bundle.ts';
+import { makeUserland, type Userland, userlandKey } from './debian.ts';
+import { ensureImage } from './ensure.ts';
+import { cachedLayer } from './layer.ts';
+import { makeTreeLayer } from './tree-layer.ts';
+
+const RECIPE = fileURLToPath(new URL('../../initrd/agent/', import.meta.url));
+/** Where the agent lives in the container. */
+const APP = '/usr/lib/iguana';
+const NODE = '/usr/bin/node';
+
+/**
+ * The agent's image; made where the engine does not have it. Quick when it has: the sources are bundled to know.
+ * Three layers, of which a change of the sources makes one anew: Debian, Node, the agent.
+ * @param onLine told what is being done, a line for people
+ * @param entry source of the program; default worker/agent.ts
+ * @returns the tag to run it by; its command is the agent
+ * @throws EngineFailed, or Error with what mmdebstrap or esbuild said
+ */
+export async function ensureAgentImage(
+  engine: Engine,
+  paths: StatePaths,
+  onLine: (line: string) => void,
+  entry?: string,
+): Promise<string> {
+  const [userland, bundle] = await Promise.all([agentUserland(), bundleAgent(entry)]);
+  const node = nodeKey();
+  const app = appKey(bundle);
+  return await ensureImage(engine, paths, onLine, {
+    name: 'agent',
+    content: [userlandKey(userland), node, app],
+    layers: async (folder) => [
+      await cachedLayer(folder, userlandKey(userland), (path) => makeUserland(userland, path, onLine)),
+      await cachedLayer(folder, node, makeNodeLayer),
+      await cachedLayer(folder, app, (path) => makeAppLayer(bundle, path)),
+    ],
+    command: [NODE, `${APP}/agent.js`],
+    env: ['NODE_ENV=production'],
+  });
+}
+
+async function agentUserland(): Promise<Userland> {
+  const packages = await readFile(join(RECIPE, 'packages.txt'), 'utf8');
+  const slim = join(RECIPE, 'slim.sh');
+  return {
+    variant: 'essential',
+    packages: packages.split('\n').filter((line) => line && !line.startsWith('#')),
+    customize: { program: slim, digest: digestOf(await readFile(slim)) },
+  };
+}
+
+const digestOf = (content: Uint8Array): string => createHash('sha256').update(content).digest('hex');
+
+const nodeKey = (): unknown => ({ layer: 'node', version: process.version });
+
+async function makeNodeLayer(path: string): Promise<void> {
+  const stripped = `${path}.node`;
+  try {
+    // Symbols are a third of Node, and no use without a debugger.
+    await strip(await realpath(process.execPath), stripped);
+    await makeTreeLayer([{ path: NODE, source: { file: stripped }, mode: 0o755 }], path);
+  } finally {
+    await rm(stripped, { force: true });
+  }
+}
+
+const appKey = ({ code, nativeLibrary }: AgentBundle): unknown => ({
+  layer: 'agent',
+  code: digestOf(code),
+  nativeLibrary: nativeLibrary.version,
+});
+
+async function makeAppLayer({ code, nativeLibrary }: AgentBundle, path: string): Promise<void> {
+  const stripped = `${path}.library`;
+  try {
+    await strip(nativeLibrary.file, stripped);
+    await makeTreeLayer(
+      [
+        { path: join(APP, 'agent.js'), source: { content: code } },
+        { path: join(APP, 'package.json'), source: { content: '{"type":"module"}\n' } },
+        { path: join(APP, nativeLibrary.path), source: { file: stripped } },
+      ],
+      path,
+    );
+  } finally {
+    await rm(stripped, { force: true });
+  }
+}
+
+async function strip(from: string, to: string): Promise<void> {
+  try {
+    await promisify(execFile)('strip', ['--strip-all', '-o', to, from], { cwd: dirname(to) });
+  } catch (cause) {
+    throw new Error(`stripping ${from}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
+  }
+}
