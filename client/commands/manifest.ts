@@ -1,5 +1,6 @@
 /** `iguana manifest`: check profiles, and see what they come to, without installing. */
 import { type Command, Option } from 'commander';
+import { usageError } from '../errors.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { counted } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
@@ -85,8 +86,14 @@ async function plan(
 }
 
 async function schema({ output }: { output: Output }, document = 'profile'): Promise<ExitCode> {
-  const { publishedSchema } = await import('../install/schema.ts');
-  const found = publishedSchema(document);
+  const { DOCUMENTS, jsonSchema } = await import('../../manifest/json-schema.ts');
+  const name = DOCUMENTS.find((candidate) => candidate === document);
+  if (!name) {
+    throw usageError(`there is no document called ${JSON.stringify(document)}`, {
+      remedy: `It is one of ${DOCUMENTS.join(', ')}.`,
+    });
+  }
+  const found = jsonSchema(name);
   output.result(found, () => JSON.stringify(found, null, 2));
   return EXIT.ok;
 }

@@ -1,11 +1,10 @@
 /** Reads profile files: checked on this machine first, so that a slip costs nothing, with the files they name read in. */
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { type Document, isMap, isSeq, parseDocument, type YAMLMap } from 'yaml';
 import type { Layer } from '../../activities/contract.ts';
-import { checkProfile } from '../../manifest/check-profile.ts';
 import { type Diagnostic, formatDiagnostics } from '../../manifest/diagnostics.ts';
 import { digestOfText } from '../../manifest/digest.ts';
+import { type InlinedProfile, inlineSources } from '../../manifest/inline-sources.ts';
 import type { Candidate } from '../../manifest/plan-types.ts';
 import { type CommandError, usageError } from '../errors.ts';
 import { counted, formatBytes } from '../output/format.ts';
@@ -13,34 +12,32 @@ import { counted, formatBytes } from '../output/format.ts';
 /** More than any profile: reading it to check it would only fill the memory. */
 const MAX_FILE_BYTES = 16 * 2 ** 20;
 
-/** Lists whose entries may say `source:` instead of `content:`. */
-const SOURCE_LISTS = [
-  ['image', 'files'],
-  ['image', 'scripts'],
-  ['machine', 'files'],
-  ['machine', 'firstBoot'],
-] as const;
-
 /**
  * Finds every mistake in profiles, each for itself.
  * @throws CommandError (usage) where a file cannot be read
  */
 export async function checkProfiles(files: readonly string[]): Promise<readonly Diagnostic[]> {
-  const found = await Promise.all(
-    files.map(async (file) => checkProfile(await readProfile(file), file).diagnostics),
-  );
-  return found.flat();
+  return (await inlined(files)).flatMap(({ diagnostics }) => diagnostics);
 }
 
 /**
- * Reads profiles as layers, the first at the bottom.
+ * Reads profiles as layers, the first at the bottom, with the files that they name as `source:` read in.
  * @throws CommandError (usage) with all mistakes of all files
  */
 export async function readLayers(files: readonly string[]): Promise<Layer[]> {
-  const mistakes = await checkProfiles(files);
+  const profiles = await inlined(files);
+  const mistakes = profiles.flatMap(({ diagnostics }) => diagnostics);
   if (mistakes.length > 0) throw mistakesError(mistakes);
+  return profiles.map(({ name, text = '' }) => makeLayer(name, text));
+}
+
+async function inlined(files: readonly string[]): Promise<(InlinedProfile & { name: string })[]> {
   return Promise.all(
-    files.map(async (name) => makeLayer(name, await withSources(await readProfile(name), name))),
+    files.map(async (name) => {
+      const text = await readProfile(name);
+      const read = (source: string): Promise<Uint8Array> => readFile(resolve(dirname(name), source));
+      return { name, ...(await inlineSources(text, name, read)) };
+    }),
   );
 }
 
@@ -82,33 +79,5 @@ async function readProfile(file: string): Promise<string> {
       throw usageError(`reading profile ${file}`, { cause: error });
     }
     throw error;
-  }
-}
-
-/** Replaces every `source:` by the content of the file it names, beside the profile. */
-async function withSources(text: string, profile: string): Promise<string> {
-  const document = parseDocument(text);
-  const found: Promise<void>[] = [];
-  for (const path of SOURCE_LISTS) {
-    const list = document.getIn(path);
-    if (!isSeq(list)) continue;
-    for (const item of list.items) {
-      if (isMap(item) && item.has('source')) found.push(readSource(document, item, profile));
-    }
-  }
-  await Promise.all(found);
-  // Untouched text keeps its comments and its digest.
-  return found.length > 0 ? document.toString() : text;
-}
-
-async function readSource(document: Document, item: YAMLMap, profile: string): Promise<void> {
-  const source = resolve(dirname(profile), String(item.get('source')));
-  try {
-    const content = await readFile(source);
-    const encoding = item.get('encoding') === 'base64' ? 'base64' : 'utf8';
-    item.set('content', document.createNode(content.toString(encoding)));
-    item.delete('source');
-  } catch (cause) {
-    throw usageError(`reading ${source}, which ${profile} names as a source`, { cause });
   }
 }

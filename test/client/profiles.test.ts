@@ -1,7 +1,8 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { readLayers } from '../../client/install/layers.ts';
 import { CommandLine } from './command.ts';
 
@@ -78,16 +79,14 @@ describe('layers', () => {
 
   it('have the files that they name read in, beside the profile', async () => {
     const folder = folderWith({
-      'a.yaml': `${HEAD}machine:\n  files:\n    - {path: /etc/motd, source: motd}\n    - {path: /a, source: motd, encoding: base64}\n`,
+      'a.yaml': `${HEAD}machine:\n  files:\n    - {path: /etc/motd, source: motd}\n    - {path: /a, source: ./noise}\n`,
       motd: 'hello: world\n',
     });
+    writeFileSync(join(folder, 'noise'), Buffer.from([0, 255, 1]));
     const [layer] = await readLayers([join(folder, 'a.yaml')]);
     expect(layer?.text).not.toContain('source');
-    const { parse } = await import('yaml');
     expect(parse(layer?.text ?? '')).toMatchObject({
-      machine: {
-        files: [{ content: 'hello: world\n' }, { content: Buffer.from('hello: world\n').toString('base64') }],
-      },
+      machine: { files: [{ content: 'hello: world\n' }, { content: 'AP8B', encoding: 'base64' }] },
     });
   });
 
@@ -132,5 +131,46 @@ describe('install', () => {
     const { status, stderr } = await iguana.run(['install', 'a.yaml', ...args], { cwd });
     expect(status).toBe(2);
     expect(stderr).toContain(words);
+  });
+});
+
+describe('manifest plan', () => {
+  it('makes the manifest for a new disk image, and makes nothing else', async () => {
+    const cwd = folderWith({ 'a.yaml': `${HEAD}machine:\n  hostname: web\n` });
+    const { stdout, status } = await iguana.run(
+      ['manifest', 'plan', 'a.yaml', '--size', '4G', '--output', 'json'],
+      {
+        cwd,
+      },
+    );
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      manifest: {
+        kind: 'Manifest',
+        machine: { hostname: 'web' },
+        storage: { disk: { sizeBytes: 4 * 2 ** 30 } },
+      },
+      destroyed: [],
+    });
+    expect(readdirSync(cwd)).toEqual(['a.yaml']);
+  });
+
+  it('tells what is in the way, with status 2', async () => {
+    const cwd = folderWith({ 'a.yaml': HEAD });
+    const bios = await iguana.run(['manifest', 'plan', 'a.yaml', '--firmware', 'bios'], { cwd });
+    expect(bios.status).toBe(2);
+    expect(bios.stderr).toMatch(/UEFI/i);
+    const small = await iguana.run(['manifest', 'plan', 'a.yaml', '--size', '300M'], { cwd });
+    expect(small.status).toBe(2);
+  });
+
+  it('refuses facts that are none', async () => {
+    const cwd = folderWith({ 'a.yaml': HEAD, 'facts.json': '{"kind": "Facts", "disks": 3}' });
+    const { status, stderr } = await iguana.run(['manifest', 'plan', 'a.yaml', '--facts', 'facts.json'], {
+      cwd,
+    });
+    expect(status).toBe(2);
+    expect(stderr).toContain('facts.json holds no facts');
+    expect(stderr).toContain('disks');
   });
 });
