@@ -12,13 +12,19 @@ export type DocumentName = (typeof DOCUMENTS)[number];
 
 /** A JSON Schema as far as Iguana's schemas use it. */
 export interface JsonSchema {
-  readonly [keyword: string]: unknown;
   readonly description?: string;
+  readonly type?: string;
+  readonly default?: unknown;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly exclusiveMinimum?: number;
+  readonly maxLength?: number;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly required?: readonly string[];
   readonly items?: JsonSchema;
   readonly anyOf?: readonly JsonSchema[];
-  readonly oneOf?: readonly JsonSchema[];
 }
 
 const SCHEMAS: Readonly<Record<DocumentName, z.ZodType>> = {
