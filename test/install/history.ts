@@ -1,0 +1,20 @@
+/** Reading histories in tests. */
+import type { WorkflowHandle } from '@temporalio/client';
+
+type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
+
+/** How often each activity has completed. */
+export function completedActivities(history: History): Map<string, number> {
+  const names = new Map<string, string>();
+  const counts = new Map<string, number>();
+  for (const event of history.events ?? []) {
+    const scheduled = event.activityTaskScheduledEventAttributes;
+    if (scheduled) names.set(String(event.eventId), scheduled.activityType?.name ?? '');
+    const completed = event.activityTaskCompletedEventAttributes;
+    if (completed) {
+      const name = names.get(String(completed.scheduledEventId)) ?? '';
+      counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+  }
+  return counts;
+}

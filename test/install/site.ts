@@ -1,0 +1,133 @@
+/**
+ * A whole Iguana of its own for a test: state folder, Temporal, workers, agents. Only the cache (packages, Temporal, container
+ * layers) is shared with everything else on the host. Parts of it can be killed, and it can be started again.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type Docker from 'dockerode';
+import { Iguana } from '../../client/library.ts';
+import { openEngine } from '../../host/engine/open.ts';
+import { findServer } from '../../host/server-record.ts';
+import { type StatePaths, statePaths } from '../../host/state.ts';
+
+const SERVER = fileURLToPath(new URL('../../worker/server.ts', import.meta.url));
+
+/** What can be killed. */
+export type Victim = 'agent' | 'workers' | 'temporal' | 'all';
+
+/** One Iguana. */
+export class Site {
+  readonly paths: StatePaths;
+  readonly environment: NodeJS.ProcessEnv;
+  #server: ChildProcess | undefined;
+
+  /** @param root its state folder; made, and removed by {@link Site.remove} */
+  constructor(root: string) {
+    this.environment = { ...process.env, IGUANA_STATE: root };
+    this.paths = statePaths(this.environment);
+  }
+
+  /** Starts the server and waits until it is ready. */
+  async start(): Promise<void> {
+    await mkdir(this.paths.logs, { recursive: true });
+    const log = await open(join(this.paths.logs, 'server.log'), 'a');
+    this.#server = spawn(process.execPath, [SERVER], {
+      env: this.environment,
+      stdio: ['ignore', log.fd, log.fd],
+    });
+    await log.close();
+    while (!(await findServer(this.paths))) {
+      if (this.#server.exitCode !== null) throw new Error(`the server ended: ${await this.serverLog()}`);
+      await sleep(100);
+    }
+  }
+
+  /** A library connection to this Iguana. */
+  connect(): Iguana {
+    return Iguana.connect({ paths: this.paths });
+  }
+
+  /** Stops the server in order. */
+  async stop(): Promise<void> {
+    if (!this.#server || this.#server.exitCode !== null) return;
+    const ended = once(this.#server, 'exit');
+    this.#server.kill('SIGTERM');
+    await ended;
+  }
+
+  /** Sends SIGKILL. `all` kills the server first, so that it cannot start anything again, and starts a new one. */
+  async kill(victim: Victim): Promise<void> {
+    if (victim === 'all') {
+      const processes = this.#pids('temporal', 'control', 'builder', 'gateway');
+      this.#server?.kill('SIGKILL');
+      for (const pid of processes) killIfThere(pid);
+      await this.#killAgents();
+      await this.start();
+    } else if (victim === 'agent') await this.#killAgents();
+    else
+      for (const pid of this.#pids(...(victim === 'temporal' ? ['temporal'] : ['control', 'builder'])))
+        killIfThere(pid);
+  }
+
+  /** Stops everything and removes the state folder. */
+  async remove(): Promise<void> {
+    await this.stop();
+    await rm(this.paths.root, { recursive: true, force: true });
+  }
+
+  /** The end of the server's log. */
+  async serverLog(): Promise<string> {
+    return (await readFile(join(this.paths.logs, 'server.log'), 'utf8')).split('\n').slice(-20).join('\n');
+  }
+
+  /** Containers of this Iguana that exist now. */
+  async agents(): Promise<Docker.ContainerInfo[]> {
+    const { docker } = await openEngine(this.paths);
+    return await docker.listContainers({
+      all: true,
+      filters: { label: [`org.iguana.state=${this.paths.root}`] },
+    });
+  }
+
+  async #killAgents(): Promise<void> {
+    const { docker } = await openEngine(this.paths);
+    for (const { Id, State } of await this.agents()) {
+      if (State === 'running') await docker.getContainer(Id).kill({ signal: 'SIGKILL' });
+    }
+  }
+
+  /** Children of the server by what they run. */
+  #pids(...names: readonly string[]): number[] {
+    const parent = this.#server?.pid;
+    if (parent === undefined) return [];
+    const table = execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(parent)], { encoding: 'utf8' });
+    return table
+      .split('\n')
+      .filter((line) =>
+        names.some((name) =>
+          (name === 'temporal' ? / server start-dev/ : new RegExp(`/${name}\\.ts|/${name}/main\\.ts`)).test(
+            line,
+          ),
+        ),
+      )
+      .map((line) => Number.parseInt(line.trim(), 10));
+  }
+}
+
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+  }
+}
+
+/** Loop devices that still hold a file. */
+export function loopDevicesOf(path: string): string {
+  return existsSync(path) ? execFileSync('losetup', ['-j', path], { encoding: 'utf8' }).trim() : '';
+}

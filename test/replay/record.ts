@@ -1,0 +1,38 @@
+/**
+ * Records histories for the replay test from the server that runs here: node test/replay/record.ts NAME=WORKFLOW-ID …
+ * writes test/histories/NAME.json. Names of mirrors are replaced: they are nobody's business, and decide nothing.
+ */
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { Iguana } from '../../client/library.ts';
+
+const HISTORIES = fileURLToPath(new URL('../histories', import.meta.url));
+const REPOSITORY = /"uri":"[a-z]+:\/\/[^"]*"/g;
+
+/** Payloads are base64 of JSON. */
+function withoutMirrors(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutMirrors);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => {
+      if (key !== 'data' || typeof inner !== 'string') return [key, withoutMirrors(inner)];
+      const text = Buffer.from(inner, 'base64').toString('utf8');
+      return [
+        key,
+        Buffer.from(text.replace(REPOSITORY, '"uri":"http://mirror.example/debian"')).toString('base64'),
+      ];
+    }),
+  );
+}
+
+await using iguana = Iguana.connect();
+const client = await iguana.client();
+for (const argument of process.argv.slice(2)) {
+  const [name, workflowId] = argument.split('=');
+  if (!name || !workflowId) throw new Error(`not NAME=WORKFLOW-ID: ${argument}`);
+  const history = await client.workflow.getHandle(workflowId).fetchHistory();
+  const json = withoutMirrors(JSON.parse(JSON.stringify(historyToJSON(history))));
+  writeFileSync(`${HISTORIES}/${name}.json`, `${JSON.stringify(json, null, 1)}\n`);
+  console.log(`${name}.json: ${history.events?.length} events`);
+}
