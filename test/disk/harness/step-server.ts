@@ -7,14 +7,14 @@ import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { execa } from 'execa';
+import { agentActivities } from '../../../activities/agent.ts';
 import type { AgentActivities } from '../../../activities/contract.ts';
-import { diskActivities } from '../../../activities/disk-steps.ts';
 import { statePaths } from '../../../host/state.ts';
 import type { Answer, Request, StepFailure } from './protocol.ts';
 
 // A failure is answered; the log would say it twice.
 const logger = new DefaultLogger('ERROR');
-const activities: Partial<AgentActivities> = diskActivities(statePaths());
+const activities: AgentActivities = agentActivities(statePaths());
 const running = new Map<number, MockActivityEnvironment>();
 const answer = (value: Answer): void => {
   process.stdout.write(`${JSON.stringify(value)}\n`);
@@ -32,8 +32,7 @@ async function run({ id, activity, input }: Extract<Request, { kind: 'run' }>): 
   running.set(id, environment);
   environment.on('heartbeat', (progress) => answer({ id, kind: 'heartbeat', progress }));
   try {
-    const step = activities[activity] as ((input: unknown) => Promise<unknown>) | undefined;
-    if (!step) throw new Error(`there is no activity ${activity}`);
+    const step = activities[activity] as (input: unknown) => Promise<unknown>;
     answer({ id, kind: 'result', value: (await environment.run(step, input)) ?? null });
   } catch (error) {
     answer({ id, kind: 'failure', failure: describe(error) });
