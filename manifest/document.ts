@@ -17,6 +17,9 @@ export const MAX_DOCUMENT_BYTES = 1024 * 1024;
 /** Deepest nesting; the profile's schema needs 7. */
 const MAX_DEPTH = 32;
 
+/** Tags of YAML's core schema: they name what a value is anyway. */
+const CORE_TAGS = /^tag:yaml\.org,2002:(str|int|float|bool|null|map|seq)$/;
+
 /** A broken text can give an error for each character: after so many, more of them help nobody. */
 const MAX_SYNTAX_ERRORS = 100;
 
@@ -59,11 +62,10 @@ class Reader {
       lineCounter: this.#lines,
       uniqueKeys: false,
       prettyErrors: false,
-      logLevel: 'silent',
       merge: false,
     });
     const problems: readonly YAMLError[] = [...document.errors, ...document.warnings];
-    for (const problem of problems.slice(0, MAX_SYNTAX_ERRORS)) {
+    for (const problem of problems) {
       this.#report([], problem.pos[0], syntaxMessage(problem));
     }
     if (document.errors.length > 0) return undefined;
@@ -100,7 +102,7 @@ class Reader {
     if (isAlias(node) || ('anchor' in node && node.anchor)) {
       return this.#report(path, offset, 'anchors and aliases are not supported; use another layer instead');
     }
-    if (node.tag && !node.tag.startsWith('tag:yaml.org,2002:')) {
+    if (node.tag && !CORE_TAGS.test(node.tag)) {
       return this.#report(path, offset, 'tags are not supported', describeText(node.tag));
     }
     if (isScalar(node)) {
@@ -145,6 +147,7 @@ class Reader {
   }
 
   #report(path: Path, offset: number, message: string, found?: string): undefined {
+    if (this.diagnostics.length >= MAX_SYNTAX_ERRORS) return;
     this.diagnostics.push({
       kind: 'ProfileInvalid',
       ...this.#position(offset),

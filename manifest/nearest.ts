@@ -17,6 +17,10 @@ export function nearest(found: string, candidates: readonly string[]): string | 
   return best?.candidate;
 }
 
-/** Letters left off at the end count as one mistake. */
-const difference = (found: string, candidate: string): number =>
-  Math.min(distance(found, candidate), distance(found, candidate.slice(0, found.length)) + 1);
+/** Letters left off at the end, or exchanged, count as one mistake. */
+function difference(found: string, candidate: string): number {
+  if (sorted(found) === sorted(candidate)) return found === candidate ? 0 : 1;
+  return Math.min(distance(found, candidate), distance(found, candidate.slice(0, found.length)) + 1);
+}
+
+const sorted = (text: string): string => [...text].sort().join('');
