@@ -6,12 +6,12 @@ import { Writable } from 'node:stream';
  * Asks for one line. Only where {@link Output.interactive} is true.
  * @param signal ends the question
  */
-export async function ask(question: string, signal?: AbortSignal): Promise<string> {
+export async function ask(question: string, signal: AbortSignal): Promise<string> {
   const terminal = createInterface({ input: process.stdin, output: process.stderr });
   try {
     // While readline holds the terminal, Ctrl-C reaches only readline: pass it on.
     terminal.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
-    return (await terminal.question(question, signal ? { signal } : {})).trim();
+    return (await terminal.question(question, { signal })).trim();
   } finally {
     terminal.close();
   }

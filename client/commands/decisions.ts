@@ -107,7 +107,7 @@ async function decide(
     );
     return undefined;
   }
-  return follow(output, iguana, machine);
+  return (await follow(output, iguana, machine)).exitCode;
 }
 
 async function amend(

@@ -4,7 +4,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { Output } from '../output/output.ts';
 import { person } from '../person.ts';
 import { action, define } from './define.ts';
-import { connectStarting } from './following.ts';
+import { connectStarting, follow } from './following.ts';
 
 interface DemoOptions {
   readonly disk?: string;
@@ -41,15 +41,9 @@ async function demo({ output, options }: { output: Output; options: DemoOptions 
     return EXIT.ok;
   }
   const prepared = await demos.prepareDemo(iguana, options.disk);
-  const [{ startInstall }, { followInstall }, { consentAtTerminal }] = await Promise.all([
-    import('../install/start.ts'),
-    import('../install/follow.ts'),
-    import('../install/consent.ts'),
-  ]);
+  const { startInstall } = await import('../install/start.ts');
   await startInstall(output, iguana, prepared.input);
-  const { exitCode, snapshot } = await followInstall(output, iguana.client, prepared.input.machineId, {
-    askApproval: (seen) => consentAtTerminal(output, iguana, seen),
-  });
+  const { exitCode, snapshot } = await follow(output, iguana, prepared.input.machineId);
   if (exitCode === EXIT.ok && snapshot) output.line(demos.demoSummary(output, prepared, snapshot));
   return exitCode;
 }

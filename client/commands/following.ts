@@ -1,5 +1,6 @@
 /** Following an install, as several commands end with it; loads what it needs only then. */
-import type { ExitCode } from '../exit-codes.ts';
+import { statePaths } from '../../host/state.ts';
+import type { Followed } from '../install/follow.ts';
 import type { Iguana } from '../library.ts';
 import type { Output } from '../output/output.ts';
 
@@ -18,14 +19,15 @@ export async function follow(
   iguana: Iguana,
   machineId: string,
   runId?: string,
-): Promise<ExitCode> {
-  const [{ followInstall }, { consentAtTerminal }] = await Promise.all([
+): Promise<Followed> {
+  const [{ followInstall }, { consentAtTerminal }, { ServerNews }] = await Promise.all([
     import('../install/follow.ts'),
     import('../install/consent.ts'),
+    import('../server/news.ts'),
   ]);
-  const { exitCode } = await followInstall(output, iguana.client, machineId, {
-    askApproval: (snapshot) => consentAtTerminal(output, iguana, snapshot),
+  return followInstall(output, iguana.client, machineId, {
+    askApproval: (snapshot, signal) => consentAtTerminal(output, iguana, snapshot, signal),
+    news: await ServerNews.open(statePaths()),
     ...(runId !== undefined && { runId }),
   });
-  return exitCode;
 }

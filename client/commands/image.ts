@@ -71,7 +71,7 @@ async function build(
     approval: { by: person(), reason: 'a new file' },
     identity: 'generic',
   });
-  const exitCode = await follow(output, iguana, file.machineId);
+  const { exitCode } = await follow(output, iguana, file.machineId);
   if (exitCode !== EXIT.ok) return exitCode;
   const made = await file.finish();
   output.result(

@@ -66,5 +66,5 @@ async function install(
     approval: options.yes ? { by: person(), reason: '--yes' } : 'ask',
     ...(target.kind === 'file' && { assumeFirmware: options.firmware }),
   });
-  return options.detach ? EXIT.ok : follow(output, iguana, id);
+  return options.detach ? EXIT.ok : (await follow(output, iguana, id)).exitCode;
 }

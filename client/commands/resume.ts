@@ -42,7 +42,7 @@ async function resume(
     return EXIT.ok;
   }
   output.line(listed(unfinished));
-  return follow(output, iguana, followed);
+  return (await follow(output, iguana, followed)).exitCode;
 }
 
 function listed(installs: readonly InstallSummary[]): string {

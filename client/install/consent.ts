@@ -8,19 +8,21 @@ import type { Snapshot } from './watch.ts';
 
 /**
  * Shows what would be destroyed and asks for the disk's name: a reflex answers "y", but does not type a disk's name.
+ * @param signal ends the question
  * @returns false where nobody sits at a terminal, or the answer was another
  */
 export async function consentAtTerminal(
   output: Output,
   iguana: Iguana,
   snapshot: Snapshot,
+  signal: AbortSignal,
 ): Promise<boolean> {
   const { machineId, status } = snapshot;
   output.line(output.tone('warn', 'This will be destroyed:'));
   for (const line of destroyedLines(status.destroyed)) output.line(line);
   if (!output.interactive) return false;
   const name = diskName(status.diskId ?? status.destroyed[0]?.diskId ?? machineId);
-  const answer = await ask(`To destroy it, type the disk's name, ${name}: `);
+  const answer = await ask(`To destroy it, type the disk's name, ${name}: `, signal);
   if (answer !== name) {
     output.line('Not the name: nothing is destroyed, the install waits.');
     return false;

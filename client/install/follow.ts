@@ -3,18 +3,25 @@ import type { Client } from '@temporalio/client';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { counted, formatBetween } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
+import type { ServerNews } from '../server/news.ts';
 import { attentionText, InstallView } from './view.ts';
-import { type Snapshot, watchInstall } from './watch.ts';
+import { pause, type Snapshot, watchInstall } from './watch.ts';
 
 /** How to follow. */
 export interface FollowOptions {
   readonly runId?: string;
   /**
    * Called once for each plan that waits for approval.
+   * @param signal Ctrl-C
    * @returns false where nobody could be asked
    */
-  readonly askApproval?: (snapshot: Snapshot) => Promise<boolean>;
+  readonly askApproval?: (snapshot: Snapshot, signal: AbortSignal) => Promise<boolean>;
+  /** What the server of this host warns of meanwhile. */
+  readonly news?: ServerNews | undefined;
 }
+
+/** How often the moving line is drawn and the server's log is looked at. */
+const TICK_MS = 1_000;
 
 /** How following ended. */
 export interface Followed {
@@ -34,17 +41,16 @@ export async function followInstall(
   options: FollowOptions = {},
 ): Promise<Followed> {
   const view = new InstallView(output);
-  const stop = new AbortController();
-  const interrupt = (): void => stop.abort();
+  const interrupted = new AbortController();
+  const ended = new AbortController();
+  const interrupt = (): void => interrupted.abort();
   process.once('SIGINT', interrupt);
+  const ticking = tick(output, view, options.news, ended.signal);
   let last: Snapshot | undefined;
-  let asked: string | undefined;
   try {
-    const events = watchInstall(connect, machineId, {
-      signal: stop.signal,
-      ...(options.runId && { runId: options.runId }),
-    });
-    for await (const event of events) {
+    const watchOptions = { signal: interrupted.signal, ...(options.runId && { runId: options.runId }) };
+    let asked: string | undefined;
+    for await (const event of watchInstall(connect, machineId, watchOptions)) {
       output.json(event);
       if (output.format === 'text') view.show(event);
       if (event.kind !== 'snapshot') continue;
@@ -55,17 +61,38 @@ export async function followInstall(
       if (!status.awaitsApproval || asked === plan) continue;
       asked = plan;
       view.pause();
-      if (!(await options.askApproval?.(last))) break;
+      if (!(await options.askApproval?.(last, interrupted.signal))) break;
     }
+  } catch (error) {
+    if (!interrupted.signal.aborted) throw error;
   } finally {
+    ended.abort();
+    await ticking;
     view.pause();
     process.removeListener('SIGINT', interrupt);
   }
-  if (stop.signal.aborted) return interrupted(output, machineId, last);
-  return last ? ended(output, last) : { exitCode: EXIT.failure };
+  if (interrupted.signal.aborted) return comeBack(output, machineId, last);
+  return last ? outcome(output, last) : { exitCode: EXIT.failure };
 }
 
-function interrupted(output: Output, machineId: string, snapshot: Snapshot | undefined): Followed {
+/** Keeps the moving line moving, and passes on what the server warns of. */
+async function tick(
+  output: Output,
+  view: InstallView,
+  news: ServerNews | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    for (const warning of (await news?.warnings()) ?? []) {
+      view.pause();
+      output.note(`the server: ${warning}`);
+    }
+    view.tick();
+    await pause(TICK_MS, signal);
+  }
+}
+
+function comeBack(output: Output, machineId: string, snapshot: Snapshot | undefined): Followed {
   output.note(
     `\nThe install of ${machineId} goes on. Come back with: iguana watch ${machineId}\n` +
       `Stop it with: iguana abort ${machineId} · after a restart of this host: iguana resume ${machineId}`,
@@ -73,7 +100,7 @@ function interrupted(output: Output, machineId: string, snapshot: Snapshot | und
   return { exitCode: EXIT.interrupted, ...(snapshot && { snapshot }) };
 }
 
-function ended(output: Output, snapshot: Snapshot): Followed {
+function outcome(output: Output, snapshot: Snapshot): Followed {
   const { status, machineId, startedAt, endedAt } = snapshot;
   if (snapshot.execution === 'RUNNING' && status.attention) {
     output.line(attentionText(output, machineId, status.attention));
@@ -87,9 +114,9 @@ function ended(output: Output, snapshot: Snapshot): Followed {
     return { exitCode: EXIT.approval, snapshot };
   }
   const succeeded = status.outcome === 'succeeded';
-  const outcome = status.outcome ?? snapshot.execution.toLowerCase();
+  const how = status.outcome ?? snapshot.execution.toLowerCase();
   output.line(
-    `${output.tone(succeeded ? 'good' : 'bad', outcome)} after ${formatBetween(startedAt, endedAt)}` +
+    `${output.tone(succeeded ? 'good' : 'bad', how)} after ${formatBetween(startedAt, endedAt)}` +
       ` · iguana history ${machineId}`,
   );
   return { exitCode: succeeded ? EXIT.ok : EXIT.failure, snapshot };

@@ -65,6 +65,7 @@ export class InstallView {
   /** Phases as they were printed last: a phase that is done again is printed again. */
   readonly #printed = new Map<string, string>();
   #lastProgress = 0;
+  #snapshot: Snapshot | undefined;
 
   constructor(output: Output) {
     this.#output = output;
@@ -73,12 +74,19 @@ export class InstallView {
   /** Shows what changed. */
   show(event: WatchEvent): void {
     if (event.kind === 'unreachable') {
+      this.#snapshot = undefined;
       this.pause();
       this.#output.note(`the server does not answer (${event.reason}); waiting for it`);
       return;
     }
+    this.#snapshot = event.snapshot;
     for (const phase of event.snapshot.status.phases) this.#showPhase(phase);
     this.#showProgress(event.snapshot);
+  }
+
+  /** Draws what moves again: time passes also where nothing else changes. */
+  tick(): void {
+    if (this.#snapshot && this.#output.interactive) this.#showProgress(this.#snapshot);
   }
 
   /** Takes away what moves, so that something else can be printed or asked. */

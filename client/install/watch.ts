@@ -120,7 +120,7 @@ export async function* watchInstall(
 }
 
 /** Waits; an aborted signal ends the waiting without an error. */
-async function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
+export async function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
   if (signal?.aborted) return;
   await new Promise<void>((resolve) => {
     const done = (): void => {

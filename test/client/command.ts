@@ -43,6 +43,23 @@ export class CommandLine {
     return { status, stdout, stderr };
   }
 
+  /** Runs it at a terminal of its own (script(1)), and answers its question. */
+  async atTerminal(args: readonly string[], { asked, answer }: { asked: string; answer: string }) {
+    const line = [process.execPath, MAIN, ...args].map((word) => `'${word}'`).join(' ');
+    const terminal = execa('script', ['--quiet', '--return', '--command', line, '/dev/null'], {
+      reject: false,
+      env: this.#env,
+      stdin: 'pipe',
+    });
+    let seen = '';
+    terminal.stdout.on('data', (text: Buffer) => {
+      const before = seen.includes(asked);
+      seen += text.toString();
+      if (!before && seen.includes(asked)) terminal.stdin.write(`${answer}\n`);
+    });
+    return terminal;
+  }
+
   /** Runs it with `--output json`; each line is one document. */
   async json(args: readonly string[]): Promise<{ status: number | undefined; documents: unknown[] }> {
     const { status, stdout } = await this.run([...args, '--output', 'json']);

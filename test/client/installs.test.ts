@@ -140,6 +140,18 @@ describe('consent', () => {
     });
   });
 
+  it.each([
+    ['the name of the disk', 'disk.img', 0],
+    ['yes, which is a reflex', 'yes', 4],
+  ])('is asked for at a terminal: %s', async (_what, answer, status) => {
+    await withMachine(DESTROYING, async (machine, install) => {
+      const { exitCode, stdout } = await iguana.atTerminal(install, { asked: 'type the disk', answer });
+      expect(stdout).toContain('ext4 "home", 500 GiB');
+      expect(exitCode).toBe(status);
+      if (status !== 0) await iguana.run(['abort', machine]);
+    });
+  });
+
   it('can be given beforehand by --yes, which the history keeps', async () => {
     await withMachine(DESTROYING, async (machine, install) => {
       await expect(iguana.run([...install, '--yes'])).resolves.toMatchObject({ status: 0 });
