@@ -9,20 +9,26 @@ import { mountFilesystem, unmountAll } from '../disk/mounts.ts';
 import { failure } from '../failures.ts';
 import { openRoot } from './root-image.ts';
 
-/**
- * How each filesystem is grown: mounted, since the kernel journals what it does. A resize of an unmounted ext4 that is
- * interrupted leaves a filesystem that only e2fsck can try to mend.
- */
-const GROW: Partial<Record<ManifestPartition['filesystem'], (node: string, at: string) => Command>> = {
-  ext4: (node) => ['resize2fs', node],
-  xfs: (_, at) => ['xfs_growfs', '-d', at],
-  btrfs: (_, at) => ['btrfs', 'filesystem', 'resize', 'max', at],
+/** A filesystem to be grown. */
+interface Growth {
+  readonly installId: string;
+  /** Of the partition. */
+  readonly node: string;
+  readonly doing: string;
+}
+
+const GROW: Partial<Record<ManifestPartition['filesystem'], (growth: Growth) => Promise<void>>> = {
+  ext4: growUnmounted,
+  xfs: (growth) => growMounted(growth, 'xfs', (at) => ['xfs_growfs', '-d', at]),
+  btrfs: (growth) => growMounted(growth, 'btrfs', (at) => ['btrfs', 'filesystem', 'resize', 'max', at]),
 };
-type Command = readonly [string, ...string[]];
+
+/** e2fsck(8): 1 and 2 say that errors were corrected. */
+const CORRECTED = [1, 2];
 
 /**
  * Grows the root filesystem to its partition; one that fills it already stays as it is.
- * @throws failure `VerificationFailed` where the filesystem is not there, `StorageImpossible` where it cannot be grown
+ * @throws failure `VerificationFailed` where the filesystem is missing or damaged, `StorageImpossible` where it cannot be grown
  */
 export const growFilesystem: AgentActivities['growFilesystem'] = async (step) =>
   exclusively(step.manifest.storage.disk.id, async () => {
@@ -35,13 +41,29 @@ export const growFilesystem: AgentActivities['growFilesystem'] = async (step) =>
     const grow = GROW[root.filesystem];
     if (!grow) throw failure('StorageImpossible', `${doing}: it cannot be grown`);
     await unmountAll(step.installId);
-    try {
-      const { installId } = step;
-      const { filesystem } = root;
-      const at = await mountFilesystem({ installId, device: node, filesystem, where: 'grow' });
-      const [tool, ...args] = grow(node, at);
-      await runTool(tool, args, { doing });
-    } finally {
-      await unmountAll(step.installId);
-    }
+    await grow({ installId: step.installId, node, doing });
   });
+
+/**
+ * ext4, unmounted: its online resize needs CAP_SYS_RESOURCE of the host, which not every container has. A resize that
+ * was interrupted leaves a mark on which resize2fs insists on a check before.
+ */
+async function growUnmounted({ node, doing }: Growth): Promise<void> {
+  await runTool('e2fsck', ['-f', '-y', node], { doing, accept: CORRECTED, failAs: 'VerificationFailed' });
+  await runTool('resize2fs', [node], { doing });
+}
+
+/** xfs and btrfs can only be grown mounted; the kernel journals what it does. */
+async function growMounted(
+  { installId, node, doing }: Growth,
+  filesystem: string,
+  command: (mountPoint: string) => readonly [string, ...string[]],
+): Promise<void> {
+  try {
+    const at = await mountFilesystem({ installId, device: node, filesystem, where: 'grow' });
+    const [tool, ...args] = command(at);
+    await runTool(tool, args, { doing });
+  } finally {
+    await unmountAll(installId);
+  }
+}

@@ -1,6 +1,6 @@
 /** A disk case: the disk before, the steps, and what independent tools must find on the disk after them. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Manifest } from '../../../manifest/schema/manifest.ts';
+import type { Manifest, ManifestPartition } from '../../../manifest/schema/manifest.ts';
 import { Agent, StepError } from './agent.ts';
 import { contentChecksum, expectDisk, expectNothingHeld } from './judge.ts';
 import { type CasePartition, caseManifest, MIB } from './manifests.ts';
@@ -10,6 +10,8 @@ import type { StepFailure } from './protocol.ts';
 export interface CaseDisk {
   readonly sizeMiB: number;
   readonly partitions: readonly CasePartition[];
+  /** Where the disk image is; default the agent's folder. */
+  readonly folder?: string;
 }
 
 /** What a case works with. */
@@ -35,9 +37,9 @@ interface FileTarget {
 
 let lastCase = 0;
 
-/** A case on a new disk image in the agent's folder. */
-export function newCase(agent: Agent, { sizeMiB, partitions }: CaseDisk): CaseContext {
-  const path = `${agent.folder}/disk-${++lastCase}.img`;
+/** A case on a new disk image. */
+export function newCase(agent: Agent, { sizeMiB, partitions, folder = agent.folder }: CaseDisk): CaseContext {
+  const path = `${folder}/disk-${++lastCase}.img`;
   const sizeBytes = sizeMiB * MIB;
   const target = { kind: 'file', path, sizeBytes } as const;
   const make = (installId: string, chosen: readonly CasePartition[]): CaseContext => {
@@ -117,6 +119,13 @@ export function negativeCase(name: string, agent: () => Agent, wanted: NegativeC
     await agent().run('release', context.step);
     expect(await contentChecksum(context)).toBe(before);
   });
+}
+
+/** The root partition of a case. */
+export function rootOf({ manifest }: CaseContext): ManifestPartition {
+  const root = manifest.storage.partitions.find(({ type }) => type === 'root');
+  if (!root) throw new Error('the case has no root partition');
+  return root;
 }
 
 /** Makes the disk image of a case and runs its script on it. */

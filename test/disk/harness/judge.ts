@@ -1,5 +1,6 @@
 /** What independent tools say of a disk: sfdisk, blkid, the filesystems' own checkers. */
 import { expect } from 'vitest';
+import type { ManifestPartition } from '../../../manifest/schema/manifest.ts';
 import type { Agent } from './agent.ts';
 import type { CaseContext } from './case.ts';
 
@@ -72,6 +73,27 @@ export async function onPartition(agent: Agent, path: string, place: Place, scri
     trap 'losetup --detach "$PART"' EXIT
     ${script}
   `);
+}
+
+/** Checks a filesystem and prints its size in bytes. */
+const SIZES: Readonly<Record<string, string>> = {
+  ext4: `e2fsck -f -n "$PART" >&2
+    dumpe2fs -h "$PART" 2>&- | awk -F: '/^Block count/ {b=$2} /^Block size/ {s=$2} END {print b*s}'`,
+  xfs: `xfs_repair -n "$PART" >&2
+    xfs_db -r -c "sb 0" -c "p dblocks blocksize" "$PART" | awk '{v[NR]=$3} END {print v[1]*v[2]}'`,
+  btrfs: `btrfs check --readonly "$PART" >&2
+    btrfs inspect-internal dump-super "$PART" | awk '/^total_bytes/ {print $2}'`,
+};
+
+/** The size of a sound filesystem in bytes. */
+export async function filesystemBytes(
+  agent: Agent,
+  path: string,
+  partition: ManifestPartition,
+): Promise<number> {
+  const script = SIZES[partition.filesystem];
+  if (!script) throw new Error(`nobody tells the size of ${partition.filesystem}`);
+  return Number(await onPartition(agent, path, partition, script));
 }
 
 /** A checksum of every byte of the disk: CRC-32, since it is fast and nobody forges anything here. */

@@ -1,0 +1,96 @@
+/** Root filesystem images in the store of a test's agent, made by mkfs from a small tree. */
+import { createHash } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ImageRef } from '../../../activities/contract.ts';
+import { dataBytes, encodeChunkTable } from '../../../image/chunk-table.ts';
+import { describeImage } from '../../../image/chunker.ts';
+import { type Blob, ImageStore } from '../../../image/store.ts';
+
+import type { Agent } from './agent.ts';
+
+/** An image that a case asks for. */
+export interface CaseImage {
+  readonly filesystem: 'ext4' | 'xfs' | 'btrfs';
+  readonly sizeMiB: number;
+  /** Size of a file of noise in it; the rest stays empty. */
+  readonly noiseMiB: number;
+}
+
+/** An image in the store. */
+export interface StoredImage {
+  readonly ref: ImageRef;
+  /** The raw filesystem image. */
+  readonly path: string;
+  /** The blob with the chunk table. */
+  readonly tablePath: string;
+}
+
+/** How each filesystem is made of a folder, `$TREE`, in a file, `$IMAGE`, of its full size. */
+const MAKE: Readonly<Record<CaseImage['filesystem'], string>> = {
+  ext4: 'mkfs.ext4 -q -F -d "$TREE" "$IMAGE"',
+  xfs: 'mkfs.xfs -q "$IMAGE"; M=$(mktemp -d); mount "$IMAGE" "$M"; cp -r "$TREE/." "$M"; umount "$M"; rmdir "$M"',
+  btrfs: 'mkfs.btrfs -q --rootdir "$TREE" "$IMAGE"',
+};
+
+/** Where the noise is in the image's filesystem. */
+export const NOISE_FILE = 'usr/noise';
+
+/** Puts an image into the store of the agent. */
+export async function storeImage(
+  agent: Agent,
+  { filesystem, sizeMiB, noiseMiB }: CaseImage,
+): Promise<StoredImage> {
+  const store = new ImageStore(join(agent.folder, 'state/store'));
+  await store.prepare();
+  const image = join(store.workFolder, `root-${crypto.randomUUID()}.img`);
+  await agent.shell(`
+    IMAGE=${image}
+    TREE=$(mktemp -d)
+    mkdir "$TREE/usr"
+    dd if=/dev/urandom of="$TREE/${NOISE_FILE}" bs=1M count=${noiseMiB} status=none
+    truncate --size ${sizeMiB}M "$IMAGE"
+    ${MAKE[filesystem]}
+    truncate --size ${sizeMiB}M "$IMAGE"
+    rm -r "$TREE"
+  `);
+  const { table } = await describeImage(image);
+  const tableFile = `${image}.table`;
+  await writeFile(tableFile, encodeChunkTable(table));
+  const empty = `${image}.empty`;
+  await writeFile(empty, '');
+  const [rootTable, root, none]: Blob[] = [
+    await store.put(tableFile),
+    await store.put(image),
+    await store.put(empty),
+  ];
+  if (!rootTable || !root || !none) throw new Error('the store keeps nothing');
+  const imageDigest = `sha256:${createHash('sha256').update(image).digest('hex')}` as const;
+  await store.commit({
+    version: 1,
+    imageDigest,
+    rootFilesystem: filesystem,
+    root,
+    rootTable,
+    dataBytes: dataBytes(table),
+    esp: none,
+    files: none,
+    sbom: none,
+    packageCount: 0,
+    createdAt: new Date().toISOString(),
+  });
+  return {
+    ref: {
+      imageDigest,
+      rootDigest: rootTable.digest,
+      rootBytes: table.sizeBytes,
+      dataBytes: dataBytes(table),
+      espDigest: none.digest,
+      filesDigest: none.digest,
+      sbomDigest: none.digest,
+      packageCount: 0,
+    },
+    path: store.blobPath(root.digest),
+    tablePath: store.blobPath(rootTable.digest),
+  };
+}
