@@ -8,7 +8,7 @@ import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type Docker from 'dockerode';
 import type { Logger } from 'pino';
-import { type AgentRequest, dismissAgent, requestedAgents } from '../host/agent-requests.ts';
+import { type AgentRequest, dismissAgent } from '../host/agent-requests.ts';
 import type { StatePaths } from '../host/state.ts';
 import { installWorkflowId } from '../workflows/api.ts';
 import { keepLog } from './agent-log.ts';
@@ -34,8 +34,8 @@ export interface AgentHost {
 }
 
 /** Brings what runs in line with what is asked for. Costs one call to the engine and one to Temporal per agent. */
-export async function reconcileAgents(host: AgentHost): Promise<void> {
-  const requests = await withoutEnded(host, await requestedAgents(host.paths));
+export async function reconcileAgents(host: AgentHost, requested: readonly AgentRequest[]): Promise<void> {
+  const requests = await withoutEnded(host, requested);
   const containers = await host.docker.listContainers({
     all: true,
     filters: { label: [`${STATE_LABEL}=${host.paths.root}`] },

@@ -4,11 +4,13 @@
  * server record when all of that is ready. SIGTERM and SIGINT stop it in order; every install goes on with the next start.
  */
 
+import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import type { Logger } from 'pino';
+import { requestedAgents } from '../host/agent-requests.ts';
 import { ensureAgentImage } from '../host/containers/agent.ts';
 import { openEngine } from '../host/engine/open.ts';
 import { writeJsonFile } from '../host/json-file.ts';
@@ -26,12 +28,15 @@ import { waitForPollers } from './wait-for-pollers.ts';
 /** How soon a requested agent starts, and a dead one is started again. */
 const RECONCILE_MS = 1_000;
 
+/** How long stopping waits for the agents to end the step they are in. */
+const STOP_MS = 15_000;
+
 const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 async function main(paths: StatePaths, logger: Logger): Promise<void> {
   const running = await findServer(paths);
   if (running) {
-    logger.info({ ...running }, 'a server runs already');
+    logger.info({ record: running }, 'a server runs already');
     return;
   }
   const stop = new AbortController();
@@ -60,6 +65,7 @@ async function main(paths: StatePaths, logger: Logger): Promise<void> {
   const agents = keepAgents(paths, client, environment, logger, stop.signal);
   try {
     await waitForPollers(client, stop.signal);
+    if (stop.signal.aborted) return;
     const record: ServerRecord = {
       pid: process.pid,
       processStart: (await processStart(process.pid)) ?? '',
@@ -70,12 +76,13 @@ async function main(paths: StatePaths, logger: Logger): Promise<void> {
       startedAt: new Date().toISOString(),
     };
     await writeJsonFile(serverRecordPath(paths), record);
-    logger.info({ ...record }, 'ready');
-    if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve));
+    logger.info({ record }, 'ready');
+    await once(stop.signal, 'abort');
   } finally {
     logger.info('stopping; installs go on with the next start');
     await rm(serverRecordPath(paths), { force: true });
-    await agents;
+    // The agents' image may be being made right now: that is not worth waiting for.
+    await Promise.race([agents, sleep(STOP_MS, undefined, { ref: false })]);
     await Promise.all(children.map((child) => child.stop()));
     await connection.close();
     await temporalServer.stop();
@@ -91,10 +98,14 @@ async function keepAgents(
   signal: AbortSignal,
 ): Promise<void> {
   let host: AgentHost | undefined;
+  // The first look also finds what a killed server left.
+  let isIdle = false;
   while (!signal.aborted) {
     try {
       host ??= await agentHost(paths, client, environment, logger);
-      await reconcileAgents(host);
+      const requests = await requestedAgents(paths);
+      if (!isIdle || requests.length > 0) await reconcileAgents(host, requests);
+      isIdle = requests.length === 0;
     } catch (error) {
       logger.warn({ err: error }, 'looking after the agents failed; trying again');
       host = undefined;
@@ -122,3 +133,5 @@ try {
   logger.fatal({ err: error }, 'the server cannot run');
   process.exitCode = 1;
 }
+// Whatever is still under way, like making a container image, can be begun again.
+process.exit();
