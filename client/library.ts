@@ -25,6 +25,7 @@ import {
   installWorkflowId,
   QUERIES,
   type RetryArgs,
+  runWorkflowId,
   SEARCH_ATTRIBUTES,
   type SkipArgs,
   UPDATES,
@@ -159,6 +160,17 @@ export class Iguana {
     for await (const info of (await this.client()).workflow.list({ query })) yield summaryOf(info);
   }
 
+  /** Whether an install of this machine has begun and not ended; unlike {@link installs}, never behind. */
+  async isRunning(machineId: string): Promise<boolean> {
+    try {
+      const handle = (await this.client()).workflow.getHandle(installWorkflowId(machineId));
+      return (await handle.describe()).status.name === 'RUNNING';
+    } catch (error) {
+      if (error instanceof Error && error.name === 'WorkflowNotFoundError') return false;
+      throw error;
+    }
+  }
+
   /** Tells whatever changes in an install until it ends. */
   watch(machineId: string, options: WatchOptions = {}): AsyncGenerator<WatchEvent, void> {
     return watchInstall(this.client, machineId, options);
@@ -193,6 +205,46 @@ export class Iguana {
   /** Ends the install; it cleans up behind itself. */
   async abort(machineId: string, args: AbortArgs): Promise<void> {
     await this.#update(machineId, UPDATES.abort, args);
+  }
+
+  /**
+   * Boots the disk image of an install on this host and keeps the machine running until {@link stopMachine}, or until its
+   * guest switches it off. Does nothing where it runs already.
+   * @throws CommandError where the install was not onto a disk image, or is not planned
+   */
+  async runMachine(machineId: string): Promise<void> {
+    const [manifest, { target }, client] = await Promise.all([
+      this.manifest(machineId),
+      this.status(machineId),
+      this.client(),
+    ]);
+    if (target.kind !== 'file') {
+      throw new CommandError(`booting ${machineId}: it was not installed onto a disk image`);
+    }
+    const { memory, cpus, sshPort } = manifest.handoff.virtualMachine;
+    await client.workflow.start(WORKFLOWS.runMachine, {
+      taskQueue: CONTROL_QUEUE,
+      workflowId: runWorkflowId(machineId),
+      args: [{ machineId, path: target.path, memoryMiB: memory, cpus, sshPort }],
+      workflowIdConflictPolicy: 'USE_EXISTING',
+    });
+  }
+
+  /**
+   * Presses the power button of a machine that {@link runMachine} started, and waits until it is off.
+   * @returns false where none runs
+   */
+  async stopMachine(machineId: string): Promise<boolean> {
+    const handle = (await this.client()).workflow.getHandle(runWorkflowId(machineId));
+    try {
+      await handle.cancel();
+      await handle.result();
+      return true;
+    } catch (error) {
+      if (error instanceof Error && error.name === 'WorkflowNotFoundError') return false;
+      if (error instanceof Error && error.name === 'WorkflowFailedError') return true;
+      throw error;
+    }
   }
 
   /** Closes the connection; the install goes on. */

@@ -15,6 +15,8 @@ export const machineQueue = (machineId: string): string => `machine/${machineId}
 export const installWorkflowId = (machineId: string): string => `install/${machineId}`;
 /** @returns the id of the workflow that builds an image: the same image is built once, whoever asks */
 export const buildWorkflowId = (imageDigest: Digest): string => `build/${imageDigest}`;
+/** @returns the id of the workflow that keeps a virtual machine running after its install */
+export const runWorkflowId = (machineId: string): string => `run/${machineId}`;
 
 /** Custom search attributes, all of type Keyword; registered by whoever starts the workers. */
 export const SEARCH_ATTRIBUTES = {
@@ -168,7 +170,11 @@ export const UPDATES = {
 } as const;
 
 /** Workflow types. */
-export const WORKFLOWS = { installMachine: 'installMachine', buildImage: 'buildImage' } as const;
+export const WORKFLOWS = {
+  installMachine: 'installMachine',
+  buildImage: 'buildImage',
+  runMachine: 'runMachine',
+} as const;
 
 /** Progress as the server shows it for a pending activity; kept here so that clients find it. */
 export type PendingProgress = Progress & { readonly attempt: number };

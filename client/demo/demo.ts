@@ -8,7 +8,7 @@ import { checkProfile } from '../../manifest/check-profile.ts';
 import type { InstallInput } from '../../workflows/api.ts';
 import { CommandError } from '../errors.ts';
 import { makeLayer, readLayers } from '../install/layers.ts';
-import { type FileTarget, resolveTarget } from '../install/target.ts';
+import { resolveTarget } from '../install/target.ts';
 import { phaseLine } from '../install/view.ts';
 import type { Snapshot } from '../install/watch.ts';
 import type { Iguana } from '../library.ts';
@@ -22,53 +22,50 @@ const MACHINE = 'demo';
 /** Easy to remember; another one where it is taken. */
 const SSH_PORT = 2222;
 
-/** A demo that is ready to start. */
-export interface PreparedDemo {
-  readonly input: InstallInput;
-  readonly target: FileTarget;
-  readonly user: string;
-  readonly sshPort: number;
-  readonly keyFile: string;
-}
-
-const folder = (): string => join(statePaths().root, 'demo');
-const ownDisk = (): string => join(folder(), 'disk.img');
+/** Where the demo keeps its disk and its key. */
+export const demoFolder = (): string => join(statePaths().root, 'demo');
+const ownDisk = (): string => join(demoFolder(), 'disk.img');
 
 /**
  * Makes the SSH key, finds a port for SSH, and takes away the disk of an earlier demo.
  * @param disk path of the disk image; default in the state folder
  * @throws CommandError where the demo cannot be installed there
  */
-export async function prepareDemo(iguana: Iguana, disk?: string): Promise<PreparedDemo> {
-  await mkdir(folder(), { recursive: true, mode: 0o700 });
-  const key = await demoKey(folder());
+export async function prepareDemo(iguana: Iguana, disk?: string): Promise<InstallInput> {
+  const machine = await machineOf(disk);
+  // It must not run while its disk is written anew.
+  await iguana.stopMachine(machine);
+  await mkdir(demoFolder(), { recursive: true, mode: 0o700 });
+  const publicKey = await demoKey(demoFolder());
   const layers = await readLayers([PROFILE]);
   const user = demoUser(layers[0]?.text ?? '');
   const sshPort = await freePort(SSH_PORT);
-  if (disk === undefined && !(await isRunning(iguana, MACHINE))) await rm(ownDisk(), { force: true });
-  const { target, machineId } = await resolveTarget(disk ?? ownDisk());
+  if (disk === undefined && !(await iguana.isRunning(MACHINE))) await rm(ownDisk(), { force: true });
+  const { target } = await resolveTarget(disk ?? ownDisk());
   if (target.kind !== 'file') throw new CommandError('the demo installs onto a disk image, not onto a disk');
   const own = makeLayer(
     'demo',
     JSON.stringify({
       apiVersion: 'iguana/v1',
       kind: 'Profile',
-      machine: { users: [{ name: user, sshKeys: [key.publicKey] }] },
+      machine: { users: [{ name: user, sshKeys: [publicKey] }] },
       handoff: { virtualMachine: { sshPort } },
     }),
   );
   return {
-    input: {
-      machineId: disk === undefined ? MACHINE : machineId,
-      target,
-      layers: [...layers, own],
-      approval: disk === undefined ? { by: person(), reason: "the demo's own disk image" } : 'ask',
-    },
+    machineId: machine,
     target,
-    user,
-    sshPort,
-    keyFile: key.path,
+    layers: [...layers, own],
+    approval: disk === undefined ? { by: person(), reason: "the demo's own disk image" } : 'ask',
   };
+}
+
+/**
+ * The machine's id of a demo.
+ * @param disk as it was given to the demo
+ */
+export async function machineOf(disk?: string): Promise<string> {
+  return disk === undefined ? MACHINE : (await resolveTarget(disk)).machineId;
 }
 
 /** The user of the profile that the key is for. */
@@ -78,53 +75,47 @@ function demoUser(profile: string): string {
   return name;
 }
 
-async function isRunning(iguana: Iguana, machineId: string): Promise<boolean> {
-  for await (const install of iguana.installs('running')) if (install.machineId === machineId) return true;
-  return false;
-}
-
 /** What was done, how long each phase took, and what can be done now. */
 export function demoSummary(
   output: Output,
-  demo: PreparedDemo,
+  machineId: string,
   { status, startedAt, endedAt }: Snapshot,
 ): string {
-  const { user, sshPort, keyFile, input, target } = demo;
-  const image = status.image;
+  const { image, firstBoot, target } = status;
+  const disk = machineId === MACHINE || target.kind !== 'file' ? '' : ` --disk ${target.path}`;
   return [
     '',
-    `${output.tone('strong', 'A Debian system was planned, built, written, verified and booted.')}`,
+    output.tone('strong', 'A Debian system was planned, built, written, verified and booted.'),
     ...status.phases.map((phase) => `  ${phaseLine(output, phase)}`),
     `    ${'in all'.padEnd(12)}${formatBetween(startedAt, endedAt).padStart(11)}`,
     '',
     ...(image
       ? [
-          `image      ${shortDigest(image.imageDigest)}, ${image.packageCount} packages, ${formatBytes(image.dataBytes)}`,
+          `image     ${shortDigest(image.imageDigest)}, ${image.packageCount} packages, ${formatBytes(image.dataBytes)}`,
         ]
       : []),
-    ...(status.firstBoot
-      ? [`system     ${status.firstBoot.hostname}, Linux ${status.firstBoot.kernel}`]
-      : []),
-    `disk       ${target.path}`,
-    `log in     ssh -p ${sshPort} -i ${keyFile} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null ${user}@127.0.0.1`,
-    `history    iguana history ${input.machineId}`,
-    'again      iguana demo          (quick: the image is in the store)',
-    'clean up   iguana demo --clean',
+    ...(firstBoot ? [`system    ${firstBoot.hostname}, Linux ${firstBoot.kernel}`] : []),
+    ...(target.kind === 'file' ? [`disk      ${target.path}`] : []),
+    `log in    iguana demo --boot${disk}    (switches it on again, and says how)`,
+    `history   iguana history ${machineId}`,
+    `again     iguana demo${disk}           (quick: the image is in the store)`,
+    'clean up  iguana demo --clean',
   ].join('\n');
 }
 
 /**
  * Ends a running demo and removes its files; the image stays in the store.
  * @param by who says so
- * @returns what was removed
+ * @returns the folder that was removed
  */
-export async function cleanDemo(iguana: Iguana, by: string): Promise<string[]> {
-  if (await isRunning(iguana, MACHINE)) {
+export async function cleanDemo(iguana: Iguana, by: string): Promise<string> {
+  await iguana.stopMachine(MACHINE);
+  if (await iguana.isRunning(MACHINE)) {
     await iguana.abort(MACHINE, { by, reason: 'iguana demo --clean' });
     for await (const _ of iguana.watch(MACHINE)) {
       // Waits until it has cleaned up behind itself: the disk is in use until then.
     }
   }
-  await rm(folder(), { recursive: true, force: true });
-  return [folder()];
+  await rm(demoFolder(), { recursive: true, force: true });
+  return demoFolder();
 }

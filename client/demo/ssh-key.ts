@@ -4,13 +4,16 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { CommandError } from '../errors.ts';
 
+/** Name of the private key in the demo's folder. */
+export const KEY_FILE = 'id_ed25519';
+
 /**
  * The key pair; made where it is not there yet.
- * @returns path of the private key, and the public key as a line of authorized_keys
+ * @returns the public key as a line of authorized_keys
  * @throws CommandError where ssh-keygen is missing
  */
-export async function demoKey(folder: string): Promise<{ path: string; publicKey: string }> {
-  const path = join(folder, 'id_ed25519');
+export async function demoKey(folder: string): Promise<string> {
+  const path = join(folder, KEY_FILE);
   try {
     await access(path);
   } catch (error) {
@@ -24,5 +27,5 @@ export async function demoKey(folder: string): Promise<{ path: string; publicKey
       });
     }
   }
-  return { path, publicKey: (await readFile(`${path}.pub`, 'utf8')).trim() };
+  return (await readFile(`${path}.pub`, 'utf8')).trim();
 }

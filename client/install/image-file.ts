@@ -49,8 +49,7 @@ export async function prepareImageFile(
     machineId,
     target,
     async clear(iguana) {
-      for await (const install of iguana.installs('running')) if (install.machineId === machineId) return;
-      await rm(target.path, { force: true });
+      if (!(await iguana.isRunning(machineId))) await rm(target.path, { force: true });
     },
     async finish() {
       const whole = options.format === 'raw' ? target.path : await convert(target.path, options.format);
