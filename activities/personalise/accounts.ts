@@ -72,8 +72,11 @@ export function makeAccounts(
   const changed = String(Math.max(1, Math.floor(changedAt / DAY_SECONDS)));
   const isNew = new Set<string>();
 
-  for (const { name, gid } of machine.groups) addGroup(group, gshadow, name, gid);
-  // Ids that are asked for come first, so that none of them is given to somebody who takes any.
+  // Ids that are asked for come first, so that none of them is given to somebody who takes any; and users before
+  // groups, so that a user's own group has the user's number.
+  for (const { name, gid } of machine.groups) {
+    if (gid !== undefined || find(group, name)) addGroup(group, gshadow, name, gid);
+  }
   const users = [...machine.users].sort((a, b) => Number(a.uid === undefined) - Number(b.uid === undefined));
   for (const user of users) {
     const existing = find(passwd, user.name);
@@ -83,6 +86,7 @@ export function makeAccounts(
       addUser(user);
     }
   }
+  for (const { name, gid } of machine.groups) addGroup(group, gshadow, name, gid);
   for (const user of machine.users) {
     const row = find(passwd, user.name);
     if (!row) continue;

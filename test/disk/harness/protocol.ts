@@ -7,6 +7,8 @@ export type Request =
       readonly id: number;
       readonly activity: keyof AgentActivities;
       readonly input: unknown;
+      /** The server does nothing more after this heartbeat of the step, counted from 1: it waits to be killed. */
+      readonly stopAtHeartbeat?: number;
     }
   | { readonly kind: 'shell'; readonly id: number; readonly script: string }
   | { readonly kind: 'cancel'; readonly id: number };

@@ -27,10 +27,20 @@ for await (const line of createInterface({ input: process.stdin })) {
   else void run(request);
 }
 
-async function run({ id, activity, input }: Extract<Request, { kind: 'run' }>): Promise<void> {
+async function run({
+  id,
+  activity,
+  input,
+  stopAtHeartbeat,
+}: Extract<Request, { kind: 'run' }>): Promise<void> {
   const environment = new MockActivityEnvironment({}, { logger });
   running.set(id, environment);
-  environment.on('heartbeat', (progress) => answer({ id, kind: 'heartbeat', progress }));
+  let heartbeats = 0;
+  environment.on('heartbeat', (progress) => {
+    heartbeats += 1;
+    answer({ id, kind: 'heartbeat', progress });
+    if (heartbeats === stopAtHeartbeat) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+  });
   try {
     const step = activities[activity] as (input: unknown) => Promise<unknown>;
     answer({ id, kind: 'result', value: (await environment.run(step, input)) ?? null });
