@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { CHUNK_BYTES } from './chunk-table.ts';
+import { errorCode, ImageIoError, TargetTooSmall } from './io-error.ts';
 
 /** The part of WebAssembly's interface that is used: its types come with the browser's, which are not loaded. */
 const { WebAssembly } = globalThis as unknown as {
@@ -22,7 +23,7 @@ export function alignedBuffer(): Buffer {
 /** A file or block device, read and written in chunks at any offset. */
 export class DirectFile {
   readonly path: string;
-  readonly #direct: FileHandle | undefined;
+  #direct: FileHandle | undefined;
   readonly #buffered: FileHandle;
 
   private constructor(path: string, direct: FileHandle | undefined, buffered: FileHandle) {
@@ -31,10 +32,13 @@ export class DirectFile {
     this.#buffered = buffered;
   }
 
-  /** @param access `r` or `r+` */
+  /**
+   * @param access `r` or `r+`
+   * @throws ImageIoError
+   */
   static async open(path: string, access: 'r' | 'r+'): Promise<DirectFile> {
     const flags = access === 'r' ? constants.O_RDONLY : constants.O_RDWR;
-    const buffered = await open(path, flags);
+    const buffered = await attempt(`opening ${path}`, () => open(path, flags));
     try {
       return new DirectFile(path, await openDirect(path, flags), buffered);
     } catch (error) {
@@ -44,33 +48,55 @@ export class DirectFile {
   }
 
   /**
-   * Reads exactly `length` bytes into the start of `buffer`.
-   * @throws Error where the file ends before
+   * Reads exactly `length` bytes into the start of `buffer`, which must have room for whole blocks.
+   * @throws TargetTooSmall where the file ends before; ImageIoError
    */
   async read(buffer: Buffer, length: number, position: number): Promise<Buffer> {
-    const handle = this.#handle(length, position);
+    // A whole block is asked for even where less is wanted: a part of one cannot be read past the cache.
+    const asked = Math.min(Math.ceil(length / BLOCK_BYTES) * BLOCK_BYTES, buffer.length);
     for (let done = 0; done < length; ) {
-      const { bytesRead } = await handle.read(buffer, done, length - done, position + done);
-      if (bytesRead === 0) throw new Error(`reading ${this.path}: it ends at byte ${position + done}`);
+      const { bytesRead } = await this.#transfer('reading', asked - done, position + done, (handle) =>
+        handle.read(buffer, done, asked - done, position + done),
+      );
+      if (bytesRead === 0)
+        throw new TargetTooSmall(`reading ${this.path}: it ends at byte ${position + done}`);
       done += bytesRead;
     }
     return buffer.subarray(0, length);
   }
 
-  /** Writes all of `data`; `flush` makes it last. */
+  /**
+   * Writes all of `data`; `flush` makes it last.
+   * @throws TargetTooSmall where the device ends before; ImageIoError
+   */
   async write(data: Buffer, position: number): Promise<void> {
-    const handle = this.#handle(data.length, position);
     for (let done = 0; done < data.length; ) {
-      const { bytesWritten } = await handle.write(data, done, data.length - done, position + done);
+      const left = data.length - done;
+      const { bytesWritten } = await this.#transfer('writing', left, position + done, (handle) =>
+        handle.write(data, done, left, position + done),
+      );
       if (bytesWritten === 0)
-        throw new Error(`writing ${this.path}: nothing is accepted at byte ${position + done}`);
+        throw new TargetTooSmall(`writing ${this.path}: nothing is accepted at byte ${position + done}`);
       done += bytesWritten;
     }
   }
 
-  /** Returns when everything written is on the disk: direct access leaves it in the disk's own cache. */
+  /**
+   * @throws TargetTooSmall where there are no `length` bytes; a device tells its size only by reading its end
+   */
+  async requireSize(length: number): Promise<void> {
+    const { bytesRead } = await attempt(`reading ${this.path} at byte ${length - 1}`, () =>
+      this.#buffered.read(Buffer.alloc(1), 0, 1, length - 1),
+    );
+    if (bytesRead === 0) throw new TargetTooSmall(`${this.path} has less than the ${length} bytes needed`);
+  }
+
+  /**
+   * Returns when everything written is on the disk: direct access leaves it in the disk's own cache.
+   * @throws ImageIoError
+   */
   async flush(): Promise<void> {
-    await this.#buffered.datasync();
+    await attempt(`flushing ${this.path}`, () => this.#buffered.datasync());
   }
 
   async close(): Promise<void> {
@@ -78,10 +104,25 @@ export class DirectFile {
     await this.#buffered.close();
   }
 
-  /** The last chunk of an image may be no whole number of blocks. */
-  #handle(length: number, position: number): FileHandle {
+  async #transfer<T>(
+    verb: string,
+    length: number,
+    position: number,
+    action: (handle: FileHandle) => Promise<T>,
+  ): Promise<T> {
     const isAligned = length % BLOCK_BYTES === 0 && position % BLOCK_BYTES === 0;
-    return isAligned && this.#direct ? this.#direct : this.#buffered;
+    return await attempt(`${verb} ${this.path} at byte ${position}`, async () => {
+      if (!isAligned || !this.#direct) return await action(this.#buffered);
+      try {
+        return await action(this.#direct);
+      } catch (error) {
+        // Some filesystems accept the flag and refuse the first access.
+        if (errorCode(error) !== 'EINVAL') throw error;
+        await this.#direct.close();
+        this.#direct = undefined;
+        return await action(this.#buffered);
+      }
+    });
   }
 }
 
@@ -90,7 +131,15 @@ async function openDirect(path: string, flags: number): Promise<FileHandle | und
   try {
     return await open(path, flags | constants.O_DIRECT);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EINVAL') return undefined;
-    throw error;
+    if (errorCode(error) === 'EINVAL') return undefined;
+    throw new ImageIoError(`opening ${path} for direct access`, error);
+  }
+}
+
+async function attempt<T>(doing: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw new ImageIoError(doing, error);
   }
 }

@@ -20,6 +20,8 @@ const fileEntrySchema = z.strictObject({
   digest: z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)]).optional(),
   /** Target of a symbolic link. */
   link: z.string().optional(),
+  /** Seconds since 1970, whole. */
+  mtime: z.number().int().optional(),
 });
 
 /** @see fileEntrySchema */
@@ -39,17 +41,25 @@ export async function writeFileList(
 
 /**
  * Reads a list.
- * @throws Error naming the line that is no entry
+ * @throws Error naming the line that is no entry, or saying that the file cannot be read or unpacked
  */
 export async function* readFileList(path: string): AsyncGenerator<FileEntry> {
   const input = compose(createReadStream(path), createZstdDecompress());
   let number = 0;
   for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
     number += 1;
-    const parsed = fileEntrySchema.safeParse(JSON.parse(line));
-    if (!parsed.success) {
-      throw new Error(`reading line ${number} of the file list ${path}: ${z.prettifyError(parsed.error)}`);
-    }
-    yield parsed.data;
+    yield parseEntry(line, `reading line ${number} of the file list ${path}`);
   }
+}
+
+function parseEntry(line: string, doing: string): FileEntry {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch (cause) {
+    throw new Error(`${doing}: it is no JSON`, { cause });
+  }
+  const parsed = fileEntrySchema.safeParse(value);
+  if (!parsed.success) throw new Error(`${doing}: ${z.prettifyError(parsed.error)}`);
+  return parsed.data;
 }

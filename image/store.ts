@@ -3,10 +3,11 @@
  * its blobs. The record is written last, so what `find` finds is whole.
  */
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { type ChunkTable, decodeChunkTable } from './chunk-table.ts';
 import { type Digest, digestOfFile } from './digest.ts';
+import { errorCode, ImageIoError } from './io-error.ts';
 
 const digestSchema = z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)]);
 const blobSchema = z.strictObject({ digest: digestSchema, sizeBytes: z.number().int().nonnegative() });
@@ -46,6 +47,16 @@ export interface Garbage {
   readonly bytes: number;
 }
 
+/** What {@link ImageStore.collectGarbage} keeps and does. */
+export interface CollectOptions {
+  /** Which images stay; default all. */
+  readonly keep?: (record: ImageRecord) => boolean;
+  /** Reads every blob and drops images with a damaged one; default true, about a second for a gigabyte. */
+  readonly verify?: boolean;
+  /** Only tells; default false. */
+  readonly dryRun?: boolean;
+}
+
 /** A file being written by somebody is not garbage before it is a day old. */
 const STALE_MS = 24 * 3600 * 1000;
 
@@ -82,12 +93,7 @@ export class ImageStore {
    */
   async find(imageDigest: Digest): Promise<ImageRecord | undefined> {
     const record = await this.#read(join(this.#images, `${hexOf(imageDigest)}.json`));
-    if (!record) return undefined;
-    for (const key of BLOB_KEYS) {
-      const found = await stat(this.blobPath(record[key].digest)).catch(undefinedIfMissing);
-      if (found?.size !== record[key].sizeBytes) return undefined;
-    }
-    return record;
+    return record && (await this.#isWhole(record)) ? record : undefined;
   }
 
   /** All records, the newest first. */
@@ -110,32 +116,51 @@ export class ImageStore {
   /**
    * Moves a file into the store; it is flushed before it gets its name.
    * @param path on the filesystem of the store: below `workFolder`
+   * @param known its digest, where the caller has read it already
+   * @throws ImageIoError; with code ENOSPC where the disk is full
    */
-  async put(path: string): Promise<Blob> {
-    const digest = await digestOfFile(path);
-    const file = await open(path, 'r+');
+  async put(path: string, known?: Digest): Promise<Blob> {
     try {
-      await file.sync();
-      const { size: sizeBytes } = await file.stat();
-      await rename(path, this.blobPath(digest));
-      return { digest, sizeBytes };
-    } finally {
-      await file.close();
+      const digest = known ?? (await digestOfFile(path));
+      const file = await open(path, 'r+');
+      try {
+        // Its age is that of its latest put: the collector must not take what a build has just relied on.
+        await file.utimes(new Date(), new Date());
+        await file.sync();
+        const { size: sizeBytes } = await file.stat();
+        await rename(path, this.blobPath(digest));
+        await syncFolder(this.#blobs);
+        return { digest, sizeBytes };
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      throw new ImageIoError(`storing ${path}`, error);
     }
   }
 
-  /** Writes the record of an image whose blobs are all there. */
+  /**
+   * Writes the record of an image whose blobs are all there.
+   * @throws ImageIoError; with code ENOSPC where the disk is full
+   */
   async commit(record: ImageRecord): Promise<void> {
     imageRecordSchema.parse(record);
-    const temporary = join(this.workFolder, `${hexOf(record.imageDigest)}.${process.pid}.json`);
-    const file = await open(temporary, 'w');
+    const path = join(this.#images, `${hexOf(record.imageDigest)}.json`);
+    const temporary = join(this.workFolder, `${hexOf(record.imageDigest)}.${crypto.randomUUID()}.json`);
     try {
-      await file.writeFile(`${JSON.stringify(record, null, 2)}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
+      const file = await open(temporary, 'wx');
+      try {
+        await file.writeFile(`${JSON.stringify(record, null, 2)}\n`);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await rename(temporary, path);
+      await syncFolder(this.#images);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw new ImageIoError(`writing the image record ${path}`, error);
     }
-    await rename(temporary, join(this.#images, `${hexOf(record.imageDigest)}.json`));
   }
 
   /** Forgets an image; its blobs go with the next collection. */
@@ -144,34 +169,59 @@ export class ImageStore {
   }
 
   /**
-   * Removes blobs that no record names, records whose blobs are missing, and work that nobody goes on with.
-   * @param options `dryRun` only tells; `keep` says which images stay, default all
+   * Removes images that are not to be kept or not whole, blobs that no record names, and work that nobody goes on with.
+   * @returns what was, or would be, removed
    */
-  async collectGarbage(
-    options: { dryRun?: boolean; keep?: (record: ImageRecord) => boolean } = {},
-  ): Promise<Garbage[]> {
-    const keep = options.keep ?? (() => true);
+  async collectGarbage(options: CollectOptions = {}): Promise<Garbage[]> {
+    const { keep = () => true, verify = true, dryRun = false } = options;
     const used = new Set<string>();
+    /** When the image that needed a blob was complete: what was put later is needed by a build that runs now. */
+    const released = new Map<string, number>();
     const garbage: Garbage[] = [];
     for (const record of await this.list()) {
-      const whole = await this.find(record.imageDigest);
-      if (whole && keep(record)) for (const key of BLOB_KEYS) used.add(hexOf(record[key].digest));
-      else garbage.push({ path: join(this.#images, `${hexOf(record.imageDigest)}.json`), bytes: 0 });
+      const names = BLOB_KEYS.map((key) => hexOf(record[key].digest));
+      if (keep(record) && (await this.#isWhole(record)) && (!verify || (await this.#isUndamaged(record)))) {
+        for (const name of names) used.add(name);
+        continue;
+      }
+      garbage.push({ path: join(this.#images, `${hexOf(record.imageDigest)}.json`), bytes: 0 });
+      const completed = Date.parse(record.createdAt);
+      for (const name of names) released.set(name, Math.max(completed, released.get(name) ?? 0));
     }
-    garbage.push(...(await this.#files(this.#blobs, (name, ageMs) => !used.has(name) && ageMs > STALE_MS)));
-    garbage.push(...(await this.#files(this.workFolder, (_, ageMs) => ageMs > STALE_MS)));
-    if (!options.dryRun) {
-      for (const { path } of garbage) await rm(path, { recursive: true, force: true });
-    }
+    const now = Date.now();
+    garbage.push(
+      ...(await this.#files(this.#blobs, (name, changedMs) => {
+        const isReleased = changedMs <= (released.get(name) ?? 0);
+        return !used.has(name) && (isReleased || now - changedMs > STALE_MS);
+      })),
+      ...(await this.#files(this.workFolder, (_, changedMs) => now - changedMs > STALE_MS)),
+    );
+    if (!dryRun) for (const { path } of garbage) await rm(path, { recursive: true, force: true });
     return garbage;
   }
 
-  async #files(folder: string, isGarbage: (name: string, ageMs: number) => boolean): Promise<Garbage[]> {
+  async #isWhole(record: ImageRecord): Promise<boolean> {
+    for (const key of BLOB_KEYS) {
+      const found = await stat(this.blobPath(record[key].digest)).catch(undefinedIfMissing);
+      if (found?.size !== record[key].sizeBytes) return false;
+    }
+    return true;
+  }
+
+  async #isUndamaged(record: ImageRecord): Promise<boolean> {
+    for (const key of BLOB_KEYS) {
+      const { digest } = record[key];
+      if ((await digestOfFile(this.blobPath(digest)).catch(undefinedIfMissing)) !== digest) return false;
+    }
+    return true;
+  }
+
+  async #files(folder: string, isGarbage: (name: string, changedMs: number) => boolean): Promise<Garbage[]> {
     const found: Garbage[] = [];
     for (const name of (await readdir(folder).catch(undefinedIfMissing)) ?? []) {
       const path = join(folder, name);
       const info = await stat(path).catch(undefinedIfMissing);
-      if (info && isGarbage(basename(path), Date.now() - info.mtimeMs)) {
+      if (info && isGarbage(name, info.mtimeMs)) {
         found.push({ path, bytes: info.blocks * 512 });
       }
     }
@@ -192,6 +242,16 @@ export class ImageStore {
 }
 
 function undefinedIfMissing(error: unknown): undefined {
-  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+  if (errorCode(error) === 'ENOENT') return undefined;
   throw error;
+}
+
+/** A new name lasts when its folder is on the disk. */
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
 }

@@ -22,13 +22,14 @@ export class ChunkMismatch extends Error {
 
 /**
  * Compares every chunk, read with direct access: from the disk, not from a cache.
- * @throws ChunkMismatch for the first chunk that differs
+ * @throws ChunkMismatch for the first chunk that differs; TargetTooSmall; ImageIoError with the offset
  */
 export async function verifyChunks(request: VerifyRequest): Promise<void> {
   const { table, target: path, offsetBytes = 0, onProgress, signal } = request;
   const target = await DirectFile.open(path, 'r');
   const buffer = alignedBuffer();
   try {
+    await target.requireSize(offsetBytes + table.sizeBytes);
     for (const { index, offset, length, digest } of chunksOf(table)) {
       signal?.throwIfAborted();
       const data = await target.read(buffer, length, offsetBytes + offset);

@@ -1,9 +1,10 @@
 /** Writes an image onto a disk: verified before it is written, resumed where the disk shows that it was left. */
 import { type FileHandle, open } from 'node:fs/promises';
-import { CHUNK_BYTES, type Chunk, type ChunkTable, chunksOf } from './chunk-table.ts';
+import { type Chunk, type ChunkTable, chunksOf } from './chunk-table.ts';
 import { isZero } from './chunker.ts';
 import { digestOf } from './digest.ts';
 import { alignedBuffer, DirectFile } from './direct-file.ts';
+import { ImageIoError } from './io-error.ts';
 
 /** Flushed after so many bytes: often enough that progress is true, seldom enough to cost nothing. */
 const FLUSH_BYTES = 32 * 1024 * 1024;
@@ -49,7 +50,7 @@ export class CorruptChunk extends Error {
  * From the start, what the target holds is hashed; the first chunk that differs is where an interrupted write was left, and
  * from there on everything is written without looking. Zeros are always looked for, since reading is cheaper than writing, and
  * written where the target holds something else: what a disk held before must not show through.
- * @throws CorruptChunk before a wrong chunk is written; what the disk or the source fails with, with the offset
+ * @throws CorruptChunk before a wrong chunk is written; TargetTooSmall before anything is; ImageIoError with the offset
  */
 export async function writeChunks(request: WriteRequest): Promise<WriteReport> {
   const { table, offsetBytes = 0, onProgress, signal } = request;
@@ -58,53 +59,69 @@ export async function writeChunks(request: WriteRequest): Promise<WriteReport> {
     await source.close();
     throw error;
   });
-  const buffer = alignedBuffer();
-  const report = { writtenBytes: 0, reusedBytes: 0, skippedBytes: 0 };
-  let resuming = true;
-  let unflushed = 0;
-  let flushedBytes = 0;
   try {
+    await target.requireSize(offsetBytes + table.sizeBytes);
+    const writer = new ChunkWriter(request, source, target);
+    let unflushed = 0;
     for (const chunk of chunksOf(table)) {
       signal?.throwIfAborted();
-      const position = offsetBytes + chunk.offset;
-      if (!chunk.digest) {
-        if (isZero(await target.read(buffer, chunk.length, position))) report.skippedBytes += chunk.length;
-        else {
-          resuming = false;
-          await target.write(buffer.subarray(0, chunk.length).fill(0), position);
-          report.writtenBytes += chunk.length;
-        }
-      } else if (resuming && digestOf(await target.read(buffer, chunk.length, position)) === chunk.digest) {
-        report.reusedBytes += chunk.length;
-      } else {
-        resuming = false;
-        await target.write(await readSource(source, request.source, chunk, buffer), position);
-        report.writtenBytes += chunk.length;
-      }
+      await writer.put(chunk, offsetBytes + chunk.offset);
       unflushed += chunk.length;
-      if (unflushed >= FLUSH_BYTES || chunk.offset + CHUNK_BYTES >= table.sizeBytes) {
-        await target.flush();
-        unflushed = 0;
-        flushedBytes = chunk.offset + chunk.length;
-        onProgress?.({ flushedBytes, totalBytes: table.sizeBytes });
-      }
+      const end = chunk.offset + chunk.length;
+      if (unflushed < FLUSH_BYTES && end < table.sizeBytes) continue;
+      await target.flush();
+      unflushed = 0;
+      onProgress?.({ flushedBytes: end, totalBytes: table.sizeBytes });
     }
-    return report;
+    return writer.report;
   } finally {
     await target.close();
     await source.close();
   }
 }
 
-async function readSource(file: FileHandle, path: string, chunk: Chunk, buffer: Buffer): Promise<Buffer> {
-  const { bytesRead } = await file.read(buffer, 0, chunk.length, chunk.offset);
-  const data = buffer.subarray(0, bytesRead);
-  const found = digestOf(data);
-  if (found !== chunk.digest) {
+class ChunkWriter {
+  readonly report = { writtenBytes: 0, reusedBytes: 0, skippedBytes: 0 };
+  readonly #request: WriteRequest;
+  readonly #source: FileHandle;
+  readonly #target: DirectFile;
+  readonly #buffer = alignedBuffer();
+  /** True until the first chunk that the target does not hold. */
+  #resuming = true;
+
+  constructor(request: WriteRequest, source: FileHandle, target: DirectFile) {
+    this.#request = request;
+    this.#source = source;
+    this.#target = target;
+  }
+
+  async put(chunk: Chunk, position: number): Promise<void> {
+    const { digest, length } = chunk;
+    const looks = this.#resuming || !digest;
+    const held = looks ? await this.#target.read(this.#buffer, length, position) : undefined;
+    if (held && !digest && isZero(held)) this.report.skippedBytes += length;
+    else if (held && digest && digestOf(held) === digest) this.report.reusedBytes += length;
+    else {
+      this.#resuming = false;
+      await this.#target.write(await this.#content(chunk), position);
+      this.report.writtenBytes += length;
+    }
+  }
+
+  async #content(chunk: Chunk): Promise<Buffer> {
+    if (!chunk.digest) return this.#buffer.subarray(0, chunk.length).fill(0);
+    const path = this.#request.source;
+    const { bytesRead } = await this.#source
+      .read(this.#buffer, 0, chunk.length, chunk.offset)
+      .catch((error: unknown) => {
+        throw new ImageIoError(`reading ${path} at byte ${chunk.offset}`, error);
+      });
+    const data = this.#buffer.subarray(0, bytesRead);
+    const found = digestOf(data);
+    if (found === chunk.digest) return data;
     throw new CorruptChunk(
-      `reading chunk ${chunk.index} of ${path} at byte ${chunk.offset}: expected ${chunk.length} bytes with ${chunk.digest}, ` +
-        `found ${bytesRead} with ${found}`,
+      `reading chunk ${chunk.index} of ${path} at byte ${chunk.offset}: ` +
+        `expected ${chunk.length} bytes with ${chunk.digest}, found ${bytesRead} with ${found}`,
     );
   }
-  return data;
 }

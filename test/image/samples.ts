@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { CHUNK_BYTES } from '../../image/chunk-table.ts';
-import { chunkFile } from '../../image/chunker.ts';
+import { describeImage } from '../../image/chunker.ts';
 
 /** A folder that goes away with the test. */
 export async function temporaryFolder(): Promise<string> {
@@ -34,7 +34,7 @@ export async function sample(pattern: string, options: { tail?: number; fill?: '
   const source = join(folder, 'source.img');
   const target = join(folder, 'target.img');
   await makeImage(source, pattern, options.tail);
-  const table = await chunkFile(source);
+  const { table } = await describeImage(source);
   const noise = options.fill === 'noise';
   await writeFile(target, noise ? randomBytes(table.sizeBytes) : Buffer.alloc(table.sizeBytes));
   return { folder, source, target, table };
