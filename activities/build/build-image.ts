@@ -1,0 +1,99 @@
+/** Building an image: once, whoever asks, and never half. */
+import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Context } from '@temporalio/activity';
+import { openEngine } from '../../host/engine/open.ts';
+import { removeContainer } from '../../host/engine/run.ts';
+import type { StatePaths } from '../../host/state.ts';
+import { type ImageRecord, ImageStore } from '../../image/store.ts';
+import { digestOf } from '../../manifest/digest.ts';
+import type { ManifestImage } from '../../manifest/schema/manifest.ts';
+import type { ImageRef } from '../contract.ts';
+import { reportProgress } from '../progress.ts';
+import { alone } from './alone.ts';
+import { BuildLog } from './build-log.ts';
+import { asBuildFailure } from './failure.ts';
+import { writeRecipe } from './recipe.ts';
+import { collectResults } from './results.ts';
+import { runBuilder } from './run-builder.ts';
+import { storeImage } from './store-image.ts';
+
+/**
+ * Builds an image, or finds it in the store.
+ *
+ * A build works in a folder of its own under the store; what is left of a killed one is removed by the next. The image is
+ * in the store when its record is, which is written last.
+ * @throws a failure of the catalogue's part about building, which names the build log
+ */
+export async function buildImage(paths: StatePaths, image: ManifestImage): Promise<ImageRef> {
+  const imageDigest = digestOf(image);
+  const store = new ImageStore(paths.store);
+  const found = await store.find(imageDigest);
+  if (found) return imageRef(found);
+  const { cancellationSignal: signal } = Context.current();
+  const name = imageDigest.slice('sha256:'.length, 'sha256:'.length + 12);
+  const lock = join(paths.store, 'locks', `build-${name}`);
+  return await alone(lock, signal, async () => {
+    // Whoever held the lock may have built it.
+    const built = await store.find(imageDigest);
+    if (built) return imageRef(built);
+    const log = await BuildLog.open(join(paths.logs, `build-${name}.log`));
+    try {
+      return imageRef(await build(paths, store, { image, imageDigest, name, log, signal }));
+    } catch (error) {
+      signal.throwIfAborted();
+      throw await asBuildFailure(error, log, paths);
+    } finally {
+      await log.close();
+    }
+  });
+}
+
+interface Build {
+  readonly image: ManifestImage;
+  readonly imageDigest: ReturnType<typeof digestOf>;
+  readonly name: string;
+  readonly log: BuildLog;
+  readonly signal: AbortSignal;
+}
+
+async function build(
+  paths: StatePaths,
+  store: ImageStore,
+  { image, imageDigest, name, log, signal }: Build,
+): Promise<ImageRecord> {
+  reportProgress({ step: 'prepare', message: 'opening the container engine' });
+  const engine = await openEngine(paths);
+  // Several stores may share an engine: the container is this store's.
+  const container = `iguana-build-${name}-${createHash('sha256').update(paths.store).digest('hex').slice(0, 8)}`;
+  // A killed worker's container may still write into the folder.
+  await removeContainer(engine, container);
+  const folder = join(store.workFolder, `build-${name}`);
+  await rm(folder, { recursive: true, force: true });
+  try {
+    await store.prepare();
+    await writeRecipe(image, join(folder, 'recipe'));
+    await runBuilder(paths, engine, { image, container, name, folder, log, signal });
+    reportProgress({ step: 'store' });
+    const results = await collectResults(join(folder, 'out'), image);
+    return await storeImage(store, folder, { imageDigest, image, results, signal });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** What the workflow learns of an image. */
+function imageRef(record: ImageRecord): ImageRef {
+  const { imageDigest, dataBytes, packageCount } = record;
+  return {
+    imageDigest,
+    rootDigest: record.rootTable.digest,
+    rootBytes: record.root.sizeBytes,
+    dataBytes,
+    espDigest: record.esp.digest,
+    filesDigest: record.files.digest,
+    sbomDigest: record.sbom.digest,
+    packageCount,
+  };
+}
