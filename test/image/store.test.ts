@@ -79,12 +79,41 @@ describe('the store', () => {
 
   it('collects an image that is not kept, blobs and all', async () => {
     const { store, record } = await storeWithImage();
-    for (const { digest } of [record.root, record.rootTable, record.esp, record.files, record.sbom]) {
-      await age(store.blobPath(digest));
-    }
+    await store.commit({ ...record, createdAt: new Date().toISOString() });
     await store.collectGarbage({ keep: () => false });
     expect(await store.list()).toEqual([]);
     expect(await readdir(join(store.blobPath(record.root.digest), '..'))).toEqual([]);
+  });
+});
+
+describe('garbage and builds at the same time', () => {
+  it('spares the blobs of a build that has not written its record yet', async () => {
+    const { store, record } = await storeWithImage();
+    // The next build has put the same ESP after that image was complete.
+    await blob(store, 'one esp');
+    await age(store.blobPath(record.root.digest));
+    await store.collectGarbage({ keep: () => false });
+    const left = await readdir(join(store.blobPath(record.esp.digest), '..'));
+    expect(left).toContain(record.esp.digest.slice('sha256:'.length));
+    expect(left).not.toContain(record.root.digest.slice('sha256:'.length));
+  });
+
+  it('drops an image with a flipped bit, and leaves the others', async () => {
+    const { folder, store, record } = await storeWithImage();
+    const other = { ...record, imageDigest: digestOf('two'), root: await blob(store, 'two root') };
+    await store.commit(other);
+    await writeFile(store.blobPath(record.root.digest), 'one rooT');
+    expect(await store.collectGarbage({ verify: false })).toEqual([]);
+    const [dropped] = await store.collectGarbage();
+    expect(dropped?.path).toBe(join(folder, 'images', `${record.imageDigest.slice(7)}.json`));
+    expect(await store.list()).toEqual([other]);
+  });
+
+  it('says what could not be put', async () => {
+    const { store } = await storeWithImage();
+    const put = store.put(join(store.workFolder, 'missing'));
+    await expect(put).rejects.toThrow(/^storing .*missing: ENOENT/);
+    await expect(put).rejects.toMatchObject({ code: 'ENOENT' });
   });
 });
 

@@ -5,5 +5,4 @@ import { writeChunks } from '../../image/writer.ts';
 const [source, target] = process.argv.slice(2);
 if (!source || !target) throw new Error('two files are needed');
 const { table } = await describeImage(source);
-console.log('writing');
-await writeChunks({ source, table, target });
+await writeChunks({ source, table, target, onProgress: ({ flushedBytes }) => console.log(flushedBytes) });
