@@ -1,5 +1,5 @@
 /** Compares a mounted system with what is expected of it, path by path. */
-import type { Dirent, Stats } from 'node:fs';
+import type { Stats } from 'node:fs';
 import { lstat, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestOfFile } from '../../image/digest.ts';
@@ -32,6 +32,9 @@ export interface ComparisonResult {
   readonly differences: readonly Difference[];
 }
 
+/** As many files are read at once: a disk answers many small reads at once several times faster than one by one. */
+const READERS = 16;
+
 /** Looks at everything below the folder, and for everything that is expected. */
 export async function compareTree({
   folder,
@@ -43,6 +46,7 @@ export async function compareTree({
   const missing = new Set(expected.keys());
   let files = 0;
   let bytes = 0;
+  const found: string[] = ['/'];
   const visit = async (path: string): Promise<void> => {
     const stat = await lstat(join(folder, path));
     missing.delete(path);
@@ -59,19 +63,15 @@ export async function compareTree({
       return;
     }
     if (!stat.isDirectory()) return;
-    for (const name of (await readdir(join(folder, path), { withFileTypes: true })).map(nameOf).sort()) {
-      await visit(join(path, name));
-    }
+    for (const name of await readdir(join(folder, path))) found.push(join(path, name));
   };
-  await visit('/');
+  while (found.length > 0) await Promise.all(found.splice(-READERS).map(visit));
   for (const path of missing) {
     differences.push({ path, expected: expected.get(path)?.type ?? '', found: 'nothing' });
   }
   differences.sort((a, b) => (a.path < b.path ? -1 : 1));
   return { files, bytes, differences };
 }
-
-const nameOf = (entry: Dirent): string => entry.name;
 
 async function compare(
   place: string,
