@@ -19,7 +19,8 @@ export function nearest(found: string, candidates: readonly string[]): string | 
 
 /** Letters left off at the end, or exchanged, count as one mistake. */
 function difference(found: string, candidate: string): number {
-  if (sorted(found) === sorted(candidate)) return found === candidate ? 0 : 1;
+  if (found.length === candidate.length && sorted(found) === sorted(candidate))
+    return found === candidate ? 0 : 1;
   return Math.min(distance(found, candidate), distance(found, candidate.slice(0, found.length)) + 1);
 }
 

@@ -153,10 +153,17 @@ function nameOf(schema: z.core.$ZodType): string | undefined {
   return schema instanceof z.ZodString || schema instanceof z.ZodStringFormat ? wordsOf(schema) : undefined;
 }
 
+/** A large list can break one rule a hundred thousand times. */
+const knownWords = new WeakMap<z.core.$ZodType, string>();
+
 /** The words that the schema has for its format: what it says of a text that fits no format. */
 function wordsOf(schema: z.ZodString | z.ZodStringFormat): string {
+  const known = knownWords.get(schema);
+  if (known !== undefined) return known;
   const issues = schema.safeParse('\0').error?.issues ?? [];
-  return issues.find(({ code }) => code === 'invalid_format')?.message ?? 'a text';
+  const words = issues.find(({ code }) => code === 'invalid_format')?.message ?? 'a text';
+  knownWords.set(schema, words);
+  return words;
 }
 
 function suggest(root: Located, path: Path, judges: readonly z.core.$ZodType[]): string | undefined {

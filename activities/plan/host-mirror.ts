@@ -24,10 +24,12 @@ export function chooseMirror(sources: readonly AptSource[]): Mirror | undefined 
     ({ uri, components }) =>
       components.includes('main') &&
       // Addresses with a password must not reach a manifest, which everybody may see; cdrom: and others are not for building.
-      /^(https?|file):\/\/?(?![^/]*@)/.test(uri),
+      /^(https?:\/\/|file:\/)(?![^/]*@)/.test(uri),
   );
   const security = usable.find(({ suite }) => SECURITY.test(suite));
-  const archive = usable.find(({ suite, uri }) => ARCHIVE.test(suite) && /\/debian\/?$/.test(uri));
+  const archive = usable.find(
+    ({ suite, uri }) => ARCHIVE.test(suite) && (/\/debian\/?$/.test(uri) || hasUpdates(usable, uri, suite)),
+  );
   if (!archive) return undefined;
   const base = trim(archive.uri);
   // Debian's mirrors keep the two archives side by side under these names.
@@ -39,7 +41,12 @@ const ARCHIVE = new RegExp(`^(${NAMES})$`);
 /** Since Debian 11 `NAME-security`; `NAME/updates` before. */
 const SECURITY = new RegExp(`^(${NAMES})(-security|/updates)$`);
 
-const trim = (uri: string): string => uri.replace(/\/+$/, '');
+/** Archives of others also call their suites by Debian's names; they have none with updates. */
+const hasUpdates = (sources: readonly AptSource[], uri: string, suite: string): boolean =>
+  sources.some((other) => other.uri === uri && other.suite === `${suite}-updates`);
+
+/** apt also takes `file:/path`, which is no address for anything else. */
+const trim = (uri: string): string => uri.replace(/^file:\/+/, 'file:///').replace(/\/+$/, '');
 
 async function isDebian(root: string): Promise<boolean> {
   const text = await readIfThere(join(root, 'etc/os-release'));
