@@ -36,6 +36,9 @@ const withoutWorkflowParts: Plugin = {
   },
 };
 
+/** A dependency of the worker's, whose version the worker decides. */
+const NATIVE_PACKAGE = '@temporalio/core-bridge';
+
 /** What CommonJS packages expect to find around them. */
 const PRELUDE = `
 import { createRequire as iguanaCreateRequire } from 'node:module';
@@ -74,7 +77,7 @@ export async function bundleAgent(entry: string = ENTRY): Promise<AgentBundle> {
 
 async function nativeLibrary(): Promise<AgentBundle['nativeLibrary']> {
   const require = createRequire(createRequire(import.meta.url).resolve('@temporalio/worker'));
-  const folder = dirname(require.resolve('@temporalio/core-bridge/package.json'));
+  const folder = dirname(require.resolve(`${NATIVE_PACKAGE}/package.json`));
   const { version } = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8')) as { version: string };
   const path = 'releases/x86_64-unknown-linux-gnu/index.node';
   return { file: join(folder, path), path, version };

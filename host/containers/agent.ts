@@ -11,6 +11,7 @@ import type { StatePaths } from '../state.ts';
 import { type AgentBundle, bundleAgent } from './agent-bundle.ts';
 import { makeUserland, type Userland, userlandKey } from './debian.ts';
 import { ensureImage } from './ensure.ts';
+import { contentTag } from './image.ts';
 import { cachedLayer } from './layer.ts';
 import { makeTreeLayer } from './tree-layer.ts';
 
@@ -33,12 +34,10 @@ export async function ensureAgentImage(
   onLine: (line: string) => void,
   entry?: string,
 ): Promise<string> {
-  const [userland, bundle] = await Promise.all([agentUserland(), bundleAgent(entry)]);
-  const node = nodeKey();
-  const app = appKey(bundle);
+  const { userland, node, app, bundle, tag } = await agentContent(entry);
   return await ensureImage(engine, paths, onLine, {
     name: 'agent',
-    content: [userlandKey(userland), node, app],
+    tag,
     layers: async (folder) => [
       await cachedLayer(folder, userlandKey(userland), (path) => makeUserland(userland, path, onLine)),
       await cachedLayer(folder, node, makeNodeLayer),
@@ -47,6 +46,16 @@ export async function ensureAgentImage(
     command: [NODE, `${APP}/agent.js`],
     env: ['NODE_ENV=production'],
   });
+}
+
+/** @returns the tag that the agent's image has for the sources as they are */
+export const agentImageTag = async (): Promise<string> => (await agentContent()).tag;
+
+async function agentContent(entry?: string) {
+  const [userland, bundle] = await Promise.all([agentUserland(), bundleAgent(entry)]);
+  const node = nodeKey();
+  const app = appKey(bundle);
+  return { userland, node, app, bundle, tag: contentTag('agent', [userlandKey(userland), node, app]) };
 }
 
 async function agentUserland(): Promise<Userland> {

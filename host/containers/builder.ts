@@ -3,6 +3,7 @@ import type { Engine } from '../engine/connect.ts';
 import type { StatePaths } from '../state.ts';
 import { makeUserland, type Userland, userlandKey } from './debian.ts';
 import { ensureImage } from './ensure.ts';
+import { contentTag } from './image.ts';
 import { cachedLayer } from './layer.ts';
 
 const USERLAND: Userland = {
@@ -33,6 +34,9 @@ const USERLAND: Userland = {
   ],
 };
 
+/** @returns the tag that the builder's image has for this recipe */
+export const builderImageTag = (): string => contentTag('builder', userlandKey(USERLAND));
+
 /**
  * The builder's image; made where the engine does not have it. Quick when it has.
  * @param onLine told what is being done, a line for people
@@ -46,7 +50,7 @@ export async function ensureBuilderImage(
 ): Promise<string> {
   return await ensureImage(engine, paths, onLine, {
     name: 'builder',
-    content: userlandKey(USERLAND),
+    tag: builderImageTag(),
     layers: async (folder) => [
       await cachedLayer(folder, userlandKey(USERLAND), (path) => makeUserland(USERLAND, path, onLine)),
     ],

@@ -5,7 +5,7 @@ import { hostAptMirror } from '../apt-mirror.ts';
 import { lineStream } from '../engine/lines.ts';
 
 /** The release that the containers are made of, whatever the host runs. */
-const DEBIAN_RELEASE = 'trixie';
+export const DEBIAN_RELEASE = 'trixie';
 
 /** Time stamp of all files, so that the same packages give the same archive: 2025-08-09, the release of Debian 13. */
 export const EPOCH_SECONDS = 1_754_697_600;

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import type { Engine } from '../engine/connect.ts';
 import { withLock } from '../lock.ts';
 import type { StatePaths } from '../state.ts';
-import { contentTag, hasImage, loadImage } from './image.ts';
+import { hasImage, loadImage } from './image.ts';
 import { dropUnusedLayers, type Layer } from './layer.ts';
 
 /** How an image is made. */
 export interface ImageRecipe {
   readonly name: string;
-  /** All that determines the image; its digest is the tag. */
-  readonly content: unknown;
+  /** From the digest of all that determines the image, see `contentTag`. */
+  readonly tag: string;
   /** Makes the layers, lowest first, or finds them in the folder of layers. */
   readonly layers: (folder: string) => Promise<readonly Layer[]>;
   readonly command: readonly string[];
@@ -28,7 +28,7 @@ export async function ensureImage(
   onLine: (line: string) => void,
   recipe: ImageRecipe,
 ): Promise<string> {
-  const tag = contentTag(recipe.name, recipe.content);
+  const { tag } = recipe;
   if (await hasImage(engine, tag)) return tag;
   const folder = join(paths.cache, 'containers');
   await withLock(
