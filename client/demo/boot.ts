@@ -1,5 +1,4 @@
 /** Switching on what the demo installed, to log in. */
-import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -56,16 +55,17 @@ async function sshAnswers(port: number): Promise<boolean> {
   return false;
 }
 
-async function greets(port: number): Promise<boolean> {
-  const socket = connect({ host: '127.0.0.1', port });
-  try {
-    const [greeting] = await once(socket, 'data', { signal: AbortSignal.timeout(ATTEMPT_MS) });
-    return String(greeting).startsWith('SSH-');
-  } catch (error) {
-    // Refused, reset, or silent until the time-out: it is not up yet.
-    if (error instanceof Error) return false;
-    throw error;
-  } finally {
-    socket.destroy();
-  }
+function greets(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port });
+    const answer = (greeted: boolean): void => {
+      socket.destroy();
+      resolve(greeted);
+    };
+    socket.setTimeout(ATTEMPT_MS, () => answer(false));
+    socket.once('data', (greeting) => answer(greeting.toString('latin1').startsWith('SSH-')));
+    // Refused, or closed without a word: it is not up yet.
+    socket.once('error', () => answer(false));
+    socket.once('end', () => answer(false));
+  });
 }

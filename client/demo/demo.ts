@@ -9,7 +9,6 @@ import type { InstallInput } from '../../workflows/api.ts';
 import { CommandError } from '../errors.ts';
 import { makeLayer, readLayers } from '../install/layers.ts';
 import { resolveTarget } from '../install/target.ts';
-import { phaseLine } from '../install/view.ts';
 import type { Snapshot } from '../install/watch.ts';
 import type { Iguana } from '../library.ts';
 import { formatBetween, formatBytes, shortDigest } from '../output/format.ts';
@@ -85,10 +84,10 @@ export function demoSummary(
   const disk = machineId === MACHINE || target.kind !== 'file' ? '' : ` --disk ${target.path}`;
   return [
     '',
-    output.tone('strong', 'A Debian system was planned, built, written, verified and booted.'),
-    ...status.phases.map((phase) => `  ${phaseLine(output, phase)}`),
-    `    ${'in all'.padEnd(12)}${formatBetween(startedAt, endedAt).padStart(11)}`,
-    '',
+    output.tone(
+      'strong',
+      `A Debian system was planned, built, written, verified and booted in ${formatBetween(startedAt, endedAt)}.`,
+    ),
     ...(image
       ? [
           `image     ${shortDigest(image.imageDigest)}, ${image.packageCount} packages, ${formatBytes(image.dataBytes)}`,

@@ -130,7 +130,7 @@ function activityLines(output: Output, entry: ActivityEntry): string[] {
 function resultLines(result: unknown): string[] {
   if (!isRecord(result)) return [];
   return Object.entries(result).flatMap(([name, value]) => {
-    if (typeof value === 'number' && name.endsWith('Bytes'))
+    if (typeof value === 'number' && /bytes$/i.test(name))
       return [`${name} ${value} (${formatBytes(value)})`];
     if (typeof value === 'number' || typeof value === 'boolean') return [`${name} ${value}`];
     if (typeof value === 'string' && value.length <= 200) return [`${name} ${value}`];

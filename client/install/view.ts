@@ -1,6 +1,6 @@
 /** Shows an install as it goes on: a line for each phase that ended, and what moves now. */
 import type { Attention, PhaseState } from '../../workflows/api.ts';
-import { formatBetween, formatBytes } from '../output/format.ts';
+import { formatBetween, formatBytes, withReadableBytes } from '../output/format.ts';
 import { LiveLine } from '../output/live-line.ts';
 import type { Output, Tone } from '../output/output.ts';
 import type { RunningActivity } from './running.ts';
@@ -23,7 +23,7 @@ const TIME_COLUMN = 11;
 export function phaseLine(output: Output, state: PhaseState): string {
   const [mark, tone] = MARKS[state.state];
   const time = state.startedAt && state.endedAt ? formatBetween(state.startedAt, state.endedAt) : '';
-  const text = `${state.phase.padEnd(PHASE_COLUMN)}${time.padStart(TIME_COLUMN)}  ${state.result ?? ''}`;
+  const text = `${state.phase.padEnd(PHASE_COLUMN)}${time.padStart(TIME_COLUMN)}  ${withReadableBytes(state.result ?? '')}`;
   return `${output.tone(tone, mark)} ${text.trimEnd()}`;
 }
 

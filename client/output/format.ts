@@ -13,6 +13,11 @@ export function formatBytes(bytes: number): string {
   return `${unit === 0 || value >= 100 ? value.toFixed(0) : value.toFixed(1)} ${BYTE_UNITS[unit]}`;
 }
 
+/** Text in which counts of bytes are written for people, e.g. `280 MiB written` for `293601280 bytes written`. */
+export function withReadableBytes(text: string): string {
+  return text.replace(/\b(\d+) bytes\b/g, (_match, bytes: string) => formatBytes(Number(bytes)));
+}
+
 /** A duration in its two largest units, e.g. `3 min 20 s`; tenths below ten seconds. */
 export function formatDuration(milliseconds: number): string {
   const seconds = Math.max(0, milliseconds) / 1000;
