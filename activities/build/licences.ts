@@ -4,29 +4,46 @@
 const FORMAT = /copyright-format\/1\.0/;
 const LINE = /^\/usr\/share\/doc\/([^/]+)\/copyright:(Format|License):\s*(.*)$/;
 
-/**
- * Debian's short names that differ from those of SPDX, https://spdx.org/licenses; `GPL-2` and its kin, with or without
- * `+`, are turned by rule.
- */
-const SPDX: Readonly<Record<string, string>> = {
-  Apache: 'Apache-2.0',
-  'Apache-2': 'Apache-2.0',
-  'BSD-2-clause': 'BSD-2-Clause',
-  'BSD-3-clause': 'BSD-3-Clause',
-  'BSD-4-clause': 'BSD-4-Clause',
-  Expat: 'MIT',
-  ISC: 'ISC',
-  MIT: 'MIT',
-  'MIT/X11': 'MIT',
-  'Apache-2.0': 'Apache-2.0',
-  'CC0-1.0': 'CC0-1.0',
-  'BSL-1.0': 'BSL-1.0',
-  'OFL-1.1': 'OFL-1.1',
-  'MPL-1.1': 'MPL-1.1',
-  'MPL-2.0': 'MPL-2.0',
-  Zlib: 'Zlib',
-  zlib: 'Zlib',
+/** Debian's short names that differ from those of SPDX, https://spdx.org/licenses, in lower case. */
+const RENAMED: Readonly<Record<string, string>> = {
+  apache: 'Apache-2.0',
+  'apache-2': 'Apache-2.0',
+  expat: 'MIT',
+  'mit/x11': 'MIT',
 };
+
+/** Names that are those of SPDX already, but for upper and lower case. */
+const SPDX_NAMES = [
+  ...[
+    '0BSD',
+    'AFL-2.1',
+    'Apache-2.0',
+    'Artistic-2.0',
+    'Beerware',
+    'BSD-2-Clause',
+    'BSD-3-Clause',
+    'BSD-4-Clause',
+  ],
+  ...['BSD-4-Clause-UC', 'BSL-1.0', 'CC-BY-4.0', 'CC0-1.0', 'CDDL-1.0', 'curl', 'EPL-2.0', 'FSFAP', 'FSFUL'],
+  ...[
+    'FSFULLR',
+    'ICU',
+    'ISC',
+    'Kazlib',
+    'MIT',
+    'MIT-0',
+    'MPL-1.1',
+    'MPL-2.0',
+    'OFL-1.1',
+    'OpenSSL',
+    'PSF-2.0',
+  ],
+  ...['Unicode-DFS-2016', 'Unlicense', 'Vim', 'WTFPL', 'X11', 'Zlib'],
+];
+const IDENTIFIERS = new Map([
+  ...Object.entries(RENAMED),
+  ...SPDX_NAMES.map((name) => [name.toLowerCase(), name] as const),
+]);
 
 /** A licence as CycloneDX has it: an identifier of SPDX, or a name. */
 export type Licence = { readonly id: string } | { readonly name: string };
@@ -54,7 +71,7 @@ export function parseLicences(lines: string): ReadonlyMap<string, readonly Licen
 }
 
 function licence(name: string): Licence {
-  const known = SPDX[name];
+  const known = IDENTIFIERS.get(name.toLowerCase());
   if (known) return { id: known };
   const [, family, version = '', plus] = /^(L?GPL|AGPL)-([123](?:\.[01])?)(\+)?$/.exec(name) ?? [];
   if (!family) return { name };

@@ -110,6 +110,8 @@ async function attempt(
       `${SCRIPTS}:/scripts:ro`,
       `${folder}:/job`,
       `${join(paths.cache, 'apt')}:/cache`,
+      // XFS is made by the kernel, on a loop device.
+      ...(image.rootFilesystem === 'xfs' ? ['/dev:/dev'] : []),
       ...(existsSync(CERTIFICATES) ? [`${CERTIFICATES}:${CERTIFICATES}:ro`] : []),
       ...[...new Set(folders)].map((path) => `${path}:${path}:ro`),
     ],

@@ -31,7 +31,8 @@ step packages
 trap cache_keep EXIT
 cache_open
 mkdir -p /etc/apt/keyrings
-find /recipe/keys -type f -exec cp -t /etc/apt/keyrings {} +
+# Readable for _apt, as whom apt checks signatures.
+find /recipe/keys -type f -exec install -m 0644 -t /etc/apt/keyrings {} +
 
 options=()
 while IFS= read -r option; do options+=("$option"); done </recipe/mmdebstrap-options

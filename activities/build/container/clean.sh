@@ -7,7 +7,7 @@ cd "$ROOT"
 rm -f etc/apt/apt.conf.d/99mmdebstrap etc/dpkg/dpkg.cfg.d/99mmdebstrap etc/apt/sources.list.d/0000*
 if [ -d etc/apt/sources.list.d ]; then
   rm -f etc/apt/sources.list
-  cp /recipe/sources/* etc/apt/sources.list.d/
+  install -m 0644 -t etc/apt/sources.list.d /recipe/sources/*
 fi
 
 rm -f etc/hostname etc/.pwd.lock etc/.resolv.conf.systemd-resolved.bak
