@@ -1,7 +1,7 @@
 /** What is on an installed disk, told by independent tools: sfdisk, mounting, mtools. */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmdirSync } from 'node:fs';
+import { mkdtempSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -40,13 +40,22 @@ function rootFiles(path: string, offset: number, sizelimit: number): Map<string,
   run('mount', '-o', `ro,noload,loop,offset=${offset},sizelimit=${sizelimit}`, path, at);
   try {
     const files = new Map<string, string>();
-    for (const name of readdirSync(at, { recursive: true, encoding: 'utf8' })) {
-      const full = join(at, name);
-      const { mode, uid, gid } = lstatSync(full);
-      const kind = mode & 0o170000;
-      const content =
-        kind === 0o100000 ? sha256(readFileSync(full)) : kind === 0o120000 ? readlinkSync(full) : '';
-      files.set(`/${name}`, `${mode.toString(8)} ${uid}:${gid} ${content}`);
+    const separator = '\t';
+    for (const line of run('find', at, '-xdev', '-printf', '/%P\\t%y %m %U:%G %l\\n')
+      .split('\n')
+      .filter(Boolean)) {
+      const [name = '', rest = ''] = line.split(separator);
+      files.set(name, rest);
+    }
+    for (const line of run(
+      'sh',
+      '-c',
+      'cd "$1" && find . -xdev -type f -print0 | xargs -0 sha256sum',
+      'sh',
+      at,
+    ).split('\n')) {
+      const [digest, name] = line.split('  ./');
+      if (name) files.set(`/${name}`, `${files.get(`/${name}`)} ${digest}`);
     }
     return files;
   } finally {

@@ -1,13 +1,17 @@
 /**
  * Records histories for the replay test from the server that runs here: node test/replay/record.ts NAME=WORKFLOW-ID …
- * writes test/histories/NAME.json. Names of mirrors are replaced: they are nobody's business, and decide nothing.
+ * writes test/histories/NAME.json. Names of mirrors and this
+ * clone's path are replaced: they are nobody's business, and decide nothing.
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { Iguana } from '../../client/library.ts';
+import { execa } from 'execa';
+import { connectionSettings } from '../../host/connection.ts';
+import { statePaths } from '../../host/state.ts';
+import { supplyTemporal } from '../../host/temporal/supply.ts';
 
 const HISTORIES = fileURLToPath(new URL('../histories', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const REPOSITORY = /"uri":"[a-z]+:\/\/[^"]*"/g;
 
 /** Payloads are base64 of JSON. */
@@ -26,13 +30,14 @@ function withoutMirrors(value: unknown): unknown {
   );
 }
 
-await using iguana = Iguana.connect();
-const client = await iguana.client();
+const { path: cli } = await supplyTemporal(statePaths(), console.log);
+const { connectionOptions } = await connectionSettings();
 for (const argument of process.argv.slice(2)) {
   const [name, workflowId] = argument.split('=');
   if (!name || !workflowId) throw new Error(`not NAME=WORKFLOW-ID: ${argument}`);
-  const history = await client.workflow.getHandle(workflowId).fetchHistory();
-  const json = withoutMirrors(JSON.parse(JSON.stringify(historyToJSON(history))));
-  writeFileSync(`${HISTORIES}/${name}.json`, `${JSON.stringify(json, null, 1)}\n`);
-  console.log(`${name}.json: ${history.events?.length} events`);
+  const show = ['workflow', 'show', '--output', 'json', '--workflow-id', workflowId];
+  const { stdout } = await execa(cli, [...show, '--address', connectionOptions.address]);
+  const history = withoutMirrors(JSON.parse(stdout));
+  writeFileSync(`${HISTORIES}/${name}.json`, `${JSON.stringify(history, null, 1)}\n`);
+  console.log(`${name}.json`);
 }
