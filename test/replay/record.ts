@@ -15,17 +15,15 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const REPOSITORY = /"uri":"[a-z]+:\/\/[^"]*"/g;
 
 /** Payloads are base64 of JSON. */
-function withoutMirrors(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutMirrors);
+function anonymous(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(anonymous);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => {
-      if (key !== 'data' || typeof inner !== 'string') return [key, withoutMirrors(inner)];
+      if (key !== 'data' || typeof inner !== 'string') return [key, anonymous(inner)];
       const text = Buffer.from(inner, 'base64').toString('utf8');
-      return [
-        key,
-        Buffer.from(text.replace(REPOSITORY, '"uri":"http://mirror.example/debian"')).toString('base64'),
-      ];
+      const clean = text.replace(REPOSITORY, '"uri":"http://mirror.example/debian"').replaceAll(ROOT, '');
+      return [key, Buffer.from(clean).toString('base64')];
     }),
   );
 }
@@ -37,7 +35,7 @@ for (const argument of process.argv.slice(2)) {
   if (!name || !workflowId) throw new Error(`not NAME=WORKFLOW-ID: ${argument}`);
   const show = ['workflow', 'show', '--output', 'json', '--workflow-id', workflowId];
   const { stdout } = await execa(cli, [...show, '--address', connectionOptions.address]);
-  const history = withoutMirrors(JSON.parse(stdout));
+  const history = anonymous(JSON.parse(stdout));
   writeFileSync(`${HISTORIES}/${name}.json`, `${JSON.stringify(history, null, 1)}\n`);
   console.log(`${name}.json`);
 }
