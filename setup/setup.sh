@@ -36,10 +36,17 @@ install_packages() {
 }
 
 system_packages() {
+  wanted_packages=$(sed 's/#.*//' "$here/setup/packages-debian.txt")
+  # shellcheck disable=SC2016,SC2086 # dpkg-query's own variables; one word a package
+  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' $wanted_packages 2>/dev/null | sed -n 's/^installed //p')
   missing=
-  for package in $(sed 's/#.*//' "$here/setup/packages-debian.txt"); do
-    case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) in
-      *' installed') ;;
+  for package in $wanted_packages; do
+    case "
+$installed
+" in
+      *"
+$package
+"*) ;;
       *) missing="$missing $package" ;;
     esac
   done
@@ -70,20 +77,33 @@ node_packages() {
   cp "$here/package-lock.json" "$stamp"
 }
 
-prepared() {
-  # node host/prepare.ts asks each part whether it is there already.
-  "$here/node_modules/.bin/node" "$here/host/prepare.ts"
+# Temporal, the engine and the container images. Asking each takes a second, so what was prepared is noted; whoever uses one
+# of them gets it again where it has gone since.
+prepare() {
+  stamp="$here/node_modules/.iguana-prepared"
+  state=$(
+    cd "$here" && cat package-lock.json initrd/agent/* host/prepare.ts host/containers/*.ts host/temporal/*.ts | cksum
+    echo "${IGUANA_CACHE:-} ${IGUANA_ENGINE:-} ${DOCKER_HOST:-} ${IGUANA_TEMPORAL:-}"
+  )
+  [ "$(cat "$stamp" 2>/dev/null)" = "$state" ] && return
+  node="$here/node_modules/.bin/node"
+  if [ "$(id -u)" -eq 0 ]; then "$node" "$here/host/prepare.ts"
+  elif command -v sudo >/dev/null 2>&1; then sudo -E "$node" "$here/host/prepare.ts"
+  else fail "preparing the container images needs root: become root, or install sudo"
+  fi || fail "preparing Temporal and the container images failed, see above"
+  # Where root made node_modules, a user cannot note it, and asks again the next time.
+  [ ! -w "$here/node_modules" ] || printf '%s\n' "$state" >"$stamp"
 }
 
 run() {
   node_packages
   [ "$wanted" = node ] && return
   system_packages
-  if [ "$(id -u)" -eq 0 ]; then prepared; else sudo -E "$here/node_modules/.bin/node" "$here/host/prepare.ts"; fi
+  prepare
 }
 
-# Two set-ups at once would be in each other's way; without flock (another system) there is no lock.
+# Two set-ups at once would be in each other's way. The lock is not handed on to what outlives the set-up (`-o`).
 if [ -z "${IGUANA_SETUP_LOCKED:-}" ] && command -v flock >/dev/null 2>&1; then
-  IGUANA_SETUP_LOCKED=1 exec flock "$here/setup/setup.sh" sh "$here/setup/setup.sh" "$wanted"
+  IGUANA_SETUP_LOCKED=1 exec flock -o "$here/setup/setup.sh" sh "$here/setup/setup.sh" "$wanted"
 fi
 run
