@@ -24,13 +24,15 @@ export const serverRecordPath = (paths: StatePaths): string => join(paths.run, '
 
 /**
  * The start time of a process.
- * @returns undefined where there is no such process
+ * @returns undefined where there is no such process, or it has ended
  */
 export async function processStart(pid: number): Promise<string | undefined> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
     // The command name, field 2, may hold spaces and parentheses: count from its last parenthesis.
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // A zombie has ended; where process 1 is no init, nobody takes it away.
+    return fields[0] === 'Z' ? undefined : fields[19];
   } catch (error) {
     if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ESRCH'))
       return undefined;

@@ -20,8 +20,8 @@ export interface RunningActivity {
   readonly started: boolean;
 }
 
-/** PendingActivityState.PENDING_ACTIVITY_STATE_STARTED of Temporal's API. */
-const STARTED = 2;
+/** PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED of Temporal’s API. */
+const SCHEDULED = 1;
 
 /** The activities of a workflow that have not ended. */
 export async function runningActivities(
@@ -39,7 +39,7 @@ export async function runningActivities(
       return {
         activity: entry.activityType?.name ?? 'activity',
         attempt,
-        started: entry.state === STARTED,
+        started: entry.state !== SCHEDULED,
         ...(progress && { progress: { ...progress, attempt } }),
         ...(described && { lastFailure: [described.message, ...described.causes].join(': ') }),
       };

@@ -160,3 +160,18 @@ describe('output', () => {
     expect(exitCode).toBe(0);
   });
 });
+
+describe('doctor', () => {
+  it('tells every check with what was found, and how to get what is missing', async () => {
+    const { status, documents } = await iguana.json(['doctor']);
+    const [{ ok, checks }] = documents as [{ ok: boolean; checks: Record<string, string>[] }];
+    expect(status).toBe(ok ? 0 : 1);
+    expect(checks.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['Node', 'Temporal', 'container engine']),
+    );
+    for (const check of checks) {
+      expect(check.found).toBeTruthy();
+      if (check.state !== 'ok') expect(check.remedy).toBeTruthy();
+    }
+  });
+});
