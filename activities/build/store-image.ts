@@ -18,14 +18,14 @@ export async function storeImage(
   { imageDigest, image, results, signal }: NewImage,
 ): Promise<ImageRecord> {
   const { files, packageCount } = results;
-  const { table } = await describeImage(files.root, signal);
+  const { table, digest } = await describeImage(files.root, signal);
   const rootTable = join(folder, 'root.json');
   await writeFile(rootTable, encodeChunkTable(table));
   const record: ImageRecord = {
     version: 1,
     imageDigest,
     rootFilesystem: image.rootFilesystem,
-    root: await store.put(files.root),
+    root: await store.put(files.root, digest),
     rootTable: await store.put(rootTable),
     dataBytes: dataBytes(table),
     esp: await store.put(files.esp),
