@@ -1,11 +1,12 @@
 /** Finds Temporal: a cluster that Temporal's own configuration names, else the embedded server of this host. */
+import { existsSync } from 'node:fs';
 import type { Client } from '@temporalio/client';
 import type { ConnectionOptions } from '../host/connection.ts';
-import { findServer } from '../host/server-record.ts';
+import { findServer, type ServerRecord, serverRecordPath } from '../host/server-record.ts';
 import type { StatePaths } from '../host/state.ts';
 import { CommandError } from './errors.ts';
 import { ensureServer } from './server/start.ts';
-import { type Endpoint, Session } from './session.ts';
+import { type Endpoint, ServerGone, Session } from './session.ts';
 
 /** What to do where no server runs on this host: reading never starts one, since its workers would go on installing. */
 export interface ConnectOptions {
@@ -17,26 +18,56 @@ export interface ConnectOptions {
 
 const RECONNECT_MS = 30_000;
 
-/** A session that finds the server when it is first used. */
+/** A session that finds the server when it is first used, and again where it has moved. */
 export function openSession(paths: StatePaths, options: ConnectOptions = {}): Session {
-  return new Session(() => findEndpoint(paths, options));
+  const embedded = new EmbeddedServer(paths, options);
+  return new Session(async () => (await clusterEndpoint()) ?? embedded.endpoint());
 }
 
-async function findEndpoint(paths: StatePaths, { start, tell }: ConnectOptions): Promise<Endpoint> {
+async function clusterEndpoint(): Promise<Endpoint | undefined> {
   const { configuredCluster } = await import('../host/connection.ts');
   const cluster = configuredCluster();
-  if (cluster) {
-    const { connectionOptions, namespace } = cluster;
-    return {
-      address: connectionOptions.address,
-      namespace,
-      open: () => openClient(connectionOptions, namespace),
-    };
+  if (!cluster) return undefined;
+  const { connectionOptions, namespace } = cluster;
+  return {
+    address: connectionOptions.address,
+    namespace,
+    open: () => openClient(connectionOptions, namespace),
+  };
+}
+
+/** The server of this host. */
+class EmbeddedServer {
+  readonly #paths: StatePaths;
+  readonly #options: ConnectOptions;
+  #wasFound = false;
+
+  constructor(paths: StatePaths, options: ConnectOptions) {
+    this.#paths = paths;
+    this.#options = options;
   }
-  const record = start ? await ensureServer(paths, tell ?? (() => undefined)) : await findServer(paths);
-  if (!record) throw noServer(paths);
-  const { temporalAddress: address, namespace } = record;
-  return { address, namespace, open: () => openClient({ address }, namespace) };
+
+  async endpoint(): Promise<Endpoint> {
+    const { temporalAddress: address, namespace } = await this.#record();
+    this.#wasFound = true;
+    return { address, namespace, open: () => openClient({ address }, namespace) };
+  }
+
+  async #record(): Promise<ServerRecord> {
+    const running = await findServer(this.#paths);
+    if (running) return running;
+    // A killed server leaves its record behind. One that was stopped takes it away: somebody wants it to be stopped.
+    if (this.#wasFound && !existsSync(serverRecordPath(this.#paths))) {
+      throw new CommandError('the Iguana server was stopped', {
+        remedy: 'Every unfinished install goes on where it stopped with `iguana resume`.',
+      });
+    }
+    const { start = false, tell = () => undefined } = this.#options;
+    if (start) return ensureServer(this.#paths, tell);
+    throw this.#wasFound
+      ? new ServerGone('it has ended unexpectedly; `iguana resume` starts it again')
+      : noServer(this.#paths);
+  }
 }
 
 async function openClient(options: ConnectionOptions, namespace: string): Promise<Client> {

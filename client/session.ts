@@ -9,9 +9,15 @@ const NOT_NOW = new Set([
   14, // UNAVAILABLE
 ]);
 
+/** The server was there and is no longer; somebody may start it again. */
+export class ServerGone extends Error {
+  override readonly name = 'ServerGone';
+}
+
 /** True where the server or its workers do not answer now, and may later. */
 export function isUnreachable(error: unknown): error is Error {
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    if (at instanceof ServerGone) return true;
     if ('code' in at && typeof at.code === 'number' && NOT_NOW.has(at.code)) return true;
     if (at.message.startsWith('Failed to connect before the deadline')) return true;
   }

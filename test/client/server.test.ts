@@ -1,0 +1,55 @@
+import { rmSync } from 'node:fs';
+import { afterAll, expect, it } from 'vitest';
+import { findServer } from '../../host/server-record.ts';
+import { statePaths } from '../../host/state.ts';
+import { CommandLine } from './command.ts';
+
+const iguana = new CommandLine();
+const paths = statePaths({ IGUANA_STATE: iguana.state });
+
+afterAll(async () => {
+  await iguana.run(['server', 'stop']);
+  rmSync(iguana.state, { recursive: true, force: true });
+});
+
+it('starts in the background, is found by a second start, answers, and stops in order', async () => {
+  const first = await iguana.json(['server', 'start']);
+  expect(first).toMatchObject({
+    status: 0,
+    documents: [{ pid: expect.any(Number), uiAddress: expect.stringMatching(/^http:/) }],
+  });
+  const second = await iguana.json(['server', '--detach']);
+  expect(second).toEqual(first);
+  await expect(iguana.json(['status'])).resolves.toEqual({ status: 0, documents: [[]] });
+  await expect(iguana.run(['server'])).resolves.toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining('already running'),
+  });
+  await expect(iguana.json(['server', 'stop'])).resolves.toEqual({
+    status: 0,
+    documents: [{ stopped: true }],
+  });
+  await expect(iguana.run(['server', 'status'])).resolves.toMatchObject({ status: 1 });
+});
+
+it('is started by resume after it was killed, and says where its log is', async () => {
+  await iguana.run(['server', 'start']);
+  const { pid = 0 } = (await findServer(paths)) ?? {};
+  process.kill(pid, 'SIGKILL');
+  await expect.poll(() => findServer(paths)).toBeUndefined();
+  const { status, stdout, stderr } = await iguana.run(['resume']);
+  expect(status).toBe(0);
+  expect(stdout).toContain('nothing is unfinished');
+  expect(stderr).toContain('starting the Iguana server');
+  expect((await findServer(paths))?.pid).not.toBe(pid);
+  const shown = await iguana.run(['server', 'status']);
+  expect(shown.stdout).toContain(`${iguana.state}/logs/server.log`);
+});
+
+it('says what its log says where it cannot start', async () => {
+  const broken = new CommandLine({ IGUANA_TEMPORAL: '/nowhere/temporal' });
+  const { status, stderr } = await broken.run(['server', 'start']);
+  expect(status).toBe(1);
+  expect(stderr).toContain('/nowhere/temporal');
+  expect(stderr).toContain('iguana doctor');
+});
