@@ -8,7 +8,7 @@ import type { Client } from '@temporalio/client';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type Docker from 'dockerode';
 import type { Logger } from 'pino';
-import { type AgentRequest, dismissAgent } from '../host/agent-requests.ts';
+import { type AgentRequest, dismissAgent, requestedAgents } from '../host/agent-requests.ts';
 import type { StatePaths } from '../host/state.ts';
 import { installWorkflowId } from '../workflows/api.ts';
 import { keepLog } from './agent-log.ts';
@@ -31,11 +31,19 @@ export interface AgentHost {
   /** Where agents find Temporal. */
   readonly environment: Readonly<Record<string, string>>;
   readonly logger: Logger;
+  /** Containers whose end is waited for. */
+  readonly watched: Set<string>;
 }
 
-/** Brings what runs in line with what is asked for. Costs one call to the engine and one to Temporal per agent. */
-export async function reconcileAgents(host: AgentHost, requested: readonly AgentRequest[]): Promise<void> {
-  const requests = await withoutEnded(host, requested);
+/**
+ * Brings what runs in line with what is asked for.
+ * @param onEnd called when one of the agents ends: then it is time to look again
+ */
+export async function reconcileAgents(
+  host: AgentHost,
+  requests: readonly AgentRequest[],
+  onEnd: () => void,
+): Promise<void> {
   const containers = await host.docker.listContainers({
     all: true,
     filters: { label: [`${STATE_LABEL}=${host.paths.root}`] },
@@ -44,13 +52,16 @@ export async function reconcileAgents(host: AgentHost, requested: readonly Agent
   for (const { Id, State, Labels } of containers) {
     const machineId = Labels[MACHINE_LABEL] ?? '';
     const isCurrent = Labels[CONFIG_LABEL] === wanted.get(machineId)?.Labels?.[CONFIG_LABEL];
-    if (State === 'running' && isCurrent) wanted.delete(machineId);
-    else await remove(host, Id, machineId);
+    if (State === 'running' && isCurrent) {
+      wanted.delete(machineId);
+      watch(host, Id, onEnd);
+    } else await remove(host, Id, machineId);
   }
   for (const [machineId, options] of wanted) {
     host.logger.info({ machineId }, 'starting the agent');
     const container = await host.docker.createContainer(options);
     await container.start();
+    watch(host, container.id, onEnd);
     await keepLog(host, container, machineId);
   }
 }
@@ -64,10 +75,21 @@ export async function stopAgents(host: AgentHost): Promise<void> {
   await Promise.all(containers.map(({ Id, Labels }) => remove(host, Id, Labels[MACHINE_LABEL] ?? '')));
 }
 
-/** Forgets the requests of installs that have ended. */
-async function withoutEnded(host: AgentHost, requests: readonly AgentRequest[]): Promise<AgentRequest[]> {
+/** An engine that goes away ends all waits: that too is a reason to look again. */
+function watch({ docker, watched }: AgentHost, id: string, onEnd: () => void): void {
+  if (watched.has(id)) return;
+  watched.add(id);
+  const ended = (): void => {
+    watched.delete(id);
+    onEnd();
+  };
+  docker.getContainer(id).wait().then(ended, ended);
+}
+
+/** The requests of installs that go on; those of installs that have ended are forgotten. One call to Temporal each. */
+export async function standingRequests(host: AgentHost): Promise<AgentRequest[]> {
   const standing: AgentRequest[] = [];
-  for (const request of requests) {
+  for (const request of await requestedAgents(host.paths)) {
     if (await hasEnded(host.client, request.machineId)) await dismissAgent(host.paths, request.machineId);
     else standing.push(request);
   }

@@ -10,7 +10,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import type { Logger } from 'pino';
-import { requestedAgents } from '../host/agent-requests.ts';
 import { ensureAgentImage } from '../host/containers/agent.ts';
 import { openEngine } from '../host/engine/open.ts';
 import { writeJsonFile } from '../host/json-file.ts';
@@ -19,7 +18,7 @@ import { type StatePaths, statePaths } from '../host/state.ts';
 import { EMBEDDED_NAMESPACE, embeddedTemporal, untilTemporalReady } from '../host/temporal/server.ts';
 import { supplyTemporal } from '../host/temporal/supply.ts';
 import { SEARCH_ATTRIBUTES } from '../workflows/api.ts';
-import { type AgentHost, reconcileAgents, stopAgents } from './agents.ts';
+import { type AgentHost, reconcileAgents, standingRequests, stopAgents } from './agents.ts';
 import { installLogger } from './log.ts';
 import { reportPort } from './report-port.ts';
 import { SupervisedChild } from './supervise.ts';
@@ -98,17 +97,24 @@ async function keepAgents(
   signal: AbortSignal,
 ): Promise<void> {
   let host: AgentHost | undefined;
-  // The first look also finds what a killed server left.
-  let isIdle = false;
+  // Asking the engine costs it a tenth of a second: it is asked when something has changed. The first look also finds
+  // what a killed server left.
+  let settled: string | undefined;
   while (!signal.aborted) {
     try {
       host ??= await agentHost(paths, client, environment, logger);
-      const requests = await requestedAgents(paths);
-      if (!isIdle || requests.length > 0) await reconcileAgents(host, requests);
-      isIdle = requests.length === 0;
+      const requests = await standingRequests(host);
+      const wanted = JSON.stringify(requests);
+      if (wanted !== settled) {
+        settled = wanted;
+        await reconcileAgents(host, requests, () => {
+          settled = undefined;
+        });
+      }
     } catch (error) {
       logger.warn({ err: error }, 'looking after the agents failed; trying again');
       host = undefined;
+      settled = undefined;
     }
     await sleep(RECONCILE_MS, undefined, { signal }).catch(() => undefined);
   }
@@ -123,7 +129,7 @@ async function agentHost(
 ): Promise<AgentHost> {
   const engine = await openEngine(paths);
   const image = await ensureAgentImage(engine, paths, (line) => logger.info(line));
-  return { docker: engine.docker, image, paths, client, environment, logger };
+  return { docker: engine.docker, image, paths, client, environment, logger, watched: new Set() };
 }
 
 const logger = installLogger('server');
