@@ -1,17 +1,10 @@
 /** An agent container for tests, in which the real disk steps run and the judging tools too. */
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
-import { execa } from 'execa';
+import { join } from 'node:path';
 import type { AgentActivities, Progress } from '../../../activities/contract.ts';
-import { agentImage } from './agent-image.ts';
+import { type AgentContainer, agentImage, type ContainerPlace, startContainer } from './container.ts';
 import type { Answer, Request, StepFailure } from './protocol.ts';
-
-const REPOSITORY = resolve(import.meta.dirname, '../../..');
 
 /** A step that failed, with the failure's type and message. */
 export class StepError extends Error {
@@ -41,20 +34,20 @@ interface Pending {
 export class Agent {
   /** A folder that the agent sees at the same path: for disk images. */
   readonly folder: string;
-  readonly #name = `iguana-test-${randomUUID()}`;
-  readonly #image: string;
+  readonly #place: ContainerPlace;
   readonly #pending = new Map<number, Pending>();
-  #process: ChildProcessWithoutNullStreams | undefined;
+  #container: Promise<AgentContainer> | undefined;
   #lastId = 0;
 
-  private constructor(image: string, folder: string) {
-    this.#image = image;
-    this.folder = folder;
+  private constructor(place: ContainerPlace) {
+    this.#place = place;
+    this.folder = place.folder;
   }
 
   /** Nothing runs yet: the first step or tool starts the container. */
   static async create(): Promise<Agent> {
-    return new Agent(await agentImage(), await mkdtemp(join(tmpdir(), 'iguana-disk-')));
+    const folder = await mkdtemp(join(tmpdir(), 'iguana-disk-'));
+    return new Agent({ ...(await agentImage()), folder });
   }
 
   /** Runs a step to its end. */
@@ -84,6 +77,29 @@ export class Agent {
     };
   }
 
+  /**
+   * Runs a step and kills the agent exactly at one of its heartbeats.
+   * @param heartbeat counted from 1
+   * @returns false where the step ended before it had so many
+   */
+  async runKilledAt<K extends keyof AgentActivities>(
+    activity: K,
+    input: Parameters<AgentActivities[K]>[0],
+    heartbeat: number,
+  ): Promise<boolean> {
+    const id = ++this.#lastId;
+    const { promise: reached, resolve } = Promise.withResolvers<true>();
+    let count = 0;
+    const watchers: Pending['watchers'] = new Set([() => ++count === heartbeat && resolve(true)]);
+    const result = this.#expect<unknown>(id, watchers).then(() => false);
+    this.#send({ kind: 'run', id, activity, input, stopAtHeartbeat: heartbeat });
+    if (!(await Promise.race([reached, result]))) return false;
+    const ended = Promise.allSettled([result]);
+    await this.kill();
+    await ended;
+    return true;
+  }
+
   /** Runs a shell script in the container, with the container's tools, and answers what it printed. */
   async shell(script: string): Promise<string> {
     const id = ++this.#lastId;
@@ -94,13 +110,10 @@ export class Agent {
 
   /** Kills the container as a power cut does; the next step starts another one. */
   async kill(): Promise<void> {
-    if (!this.#process) return;
-    const ended = once(this.#process, 'close');
-    await execa('podman', ['kill', '--signal', 'KILL', this.#name], { reject: false });
-    await ended;
-    this.#process = undefined;
-    for (const { reject } of this.#pending.values()) reject(new Error('the agent was killed'));
-    this.#pending.clear();
+    const container = await this.#container;
+    this.#container = undefined;
+    await container?.kill();
+    this.#rejectAll(new Error('the agent was killed'));
   }
 
   /** Ends the container and removes what it left. */
@@ -116,44 +129,19 @@ export class Agent {
   }
 
   #send(request: Request): void {
-    this.#ensureStarted().stdin.write(`${JSON.stringify(request)}\n`);
+    this.#container ??= startContainer(this.#place, {
+      onAnswer: (answer) => this.#take(answer),
+      onEnd: (words) => this.#rejectAll(new Error(`the agent has ended: ${words}`)),
+    });
+    this.#container.then(
+      (container) => container.send(request),
+      (error: Error) => this.#rejectAll(error),
+    );
   }
 
-  #ensureStarted(): ChildProcessWithoutNullStreams {
-    if (this.#process) return this.#process;
-    const binds = ['/dev:/dev', `${REPOSITORY}:${REPOSITORY}:ro`, `${this.folder}:${this.folder}`].flatMap(
-      (bind) => ['--volume', bind],
-    );
-    const limits = ['--ulimit', 'nofile=20000:20000', '--ulimit', 'nproc=10000:10000'];
-    const args = [
-      'run',
-      '--rm',
-      '--interactive',
-      '--name',
-      this.#name,
-      '--privileged',
-      '--pid=host',
-      '--network=host',
-    ];
-    const node = join(REPOSITORY, 'node_modules/.bin/node');
-    const server = join(import.meta.dirname, 'step-server.ts');
-    const environment = ['--env', `IGUANA_STATE=${this.folder}/state`];
-    this.#process = spawn('podman', [
-      '--runtime',
-      'runc',
-      ...args,
-      ...limits,
-      ...binds,
-      ...environment,
-      this.#image,
-      node,
-      server,
-    ]);
-    this.#process.stderr.pipe(process.stderr);
-    createInterface({ input: this.#process.stdout }).on('line', (line) =>
-      this.#take(JSON.parse(line) as Answer),
-    );
-    return this.#process;
+  #rejectAll(error: Error): void {
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
   }
 
   #take(answer: Answer): void {

@@ -29,6 +29,9 @@ export interface CaseContext {
 /** For hanging, not for slowness: a case takes a few seconds. */
 export const CASE_TIMEOUT_MS = 120_000;
 
+/** The first test on a machine makes the agent's image. */
+const IMAGE_TIMEOUT_MS = 900_000;
+
 interface FileTarget {
   readonly kind: 'file';
   readonly path: string;
@@ -65,7 +68,7 @@ export function useAgent(): () => Agent {
   let agent: Agent;
   beforeAll(async () => {
     agent = await Agent.create();
-  });
+  }, IMAGE_TIMEOUT_MS);
   afterAll(async () => {
     await expectNothingHeld(agent);
     await agent.dispose();

@@ -1,7 +1,9 @@
 /**
- * Runs inside the agent container: takes steps as JSON lines on standard input, runs the real activities, and answers
- * on standard output. The environment gives an activity nothing but its context: heartbeats and cancellation.
+ * Runs inside the agent container: takes steps as JSON lines from a socket, runs the real activities, and answers there.
+ * It ends with the connection. The environment gives an activity nothing but its context: heartbeats and cancellation.
  */
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
@@ -16,15 +18,25 @@ import type { Answer, Request, StepFailure } from './protocol.ts';
 const logger = new DefaultLogger('ERROR');
 const activities: AgentActivities = agentActivities(statePaths());
 const running = new Map<number, MockActivityEnvironment>();
+const socket = await connection(process.argv[2] ?? '');
 const answer = (value: Answer): void => {
-  process.stdout.write(`${JSON.stringify(value)}\n`);
+  socket.write(`${JSON.stringify(value)}\n`);
 };
 
-for await (const line of createInterface({ input: process.stdin })) {
+for await (const line of createInterface({ input: socket })) {
   const request = JSON.parse(line) as Request;
   if (request.kind === 'cancel') running.get(request.id)?.cancel('CANCELLED');
   else if (request.kind === 'shell') void shell(request);
   else void run(request);
+}
+
+process.exit();
+
+/** The connection of the test that started this container. */
+async function connection(path: string): Promise<Socket> {
+  const server = createServer().listen(path);
+  const [socket] = (await once(server, 'connection')) as [Socket];
+  return socket;
 }
 
 async function run({

@@ -30,10 +30,7 @@ const BEFORE: Readonly<Record<string, readonly [script: string, named: RegExp]>>
   ],
   'an ext4 on the whole disk': ['mkfs.ext4 -q -F -L backup "$DISK"', /ext4 "backup"/],
   'a btrfs on the whole disk': ['mkfs.btrfs -q -f "$DISK"', /btrfs/],
-  'a LUKS header': [
-    'printf secret | cryptsetup luksFormat --batch-mode --pbkdf pbkdf2 --pbkdf-force-iterations 1000 "$DISK" -',
-    /crypto_LUKS/,
-  ],
+  'a LUKS header': [BYTES('LUKS\\272\\276\\000\\001', 0), /crypto_LUKS/],
   'a swap area': ['mkswap -q "$DISK"', /swap/],
   'a RAID member, with its superblock at the end': [
     // Version 1.0 of MD's superblock: magic a92b4efc, major version 1, 8 KiB before the end.

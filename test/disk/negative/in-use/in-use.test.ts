@@ -1,8 +1,14 @@
 /** A disk that somebody uses is refused, whatever was approved, and shown as used by the probe. */
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
-import { CASE_TIMEOUT_MS, failureOf, newCase, prepare, useAgent } from '../../harness/case.ts';
-import { contentChecksum } from '../../harness/judge.ts';
+import {
+  CASE_TIMEOUT_MS,
+  type CaseContext,
+  failureOf,
+  newCase,
+  prepare,
+  useAgent,
+} from '../../harness/case.ts';
 
 const agent = useAgent();
 
@@ -13,6 +19,11 @@ const DISK = {
     { label: 'root', type: 'root', filesystem: 'ext4', sizeMiB: 100 },
   ],
 } as const;
+
+/** Of the first 4 KiB, where a table would be: behind them the kernel may swap at any time. */
+async function headChecksum({ path }: CaseContext): Promise<string> {
+  return agent().shell(`sync ${path}; head --bytes 4096 ${path} | cksum`);
+}
 
 /** What uses the disk, what ends that, and the holder that is named. */
 const USES: Readonly<Record<string, readonly [begin: string, end: string, holder: RegExp]>> = {
@@ -37,7 +48,7 @@ for (const [name, [begin, end, holder]] of Object.entries(USES)) {
     const context = newCase(agent(), DISK);
     await prepare(context, `(${begin}) > /dev/null 2>&1 < /dev/null`);
     try {
-      const before = await contentChecksum(context);
+      const before = await headChecksum(context);
       const { target } = context.step;
       const facts = await agent().run('probe', { machineId: 'case', target });
       expect(facts.disks[0]?.holders).toEqual([expect.stringMatching(holder)]);
@@ -45,7 +56,7 @@ for (const [name, [begin, end, holder]] of Object.entries(USES)) {
         type: 'DiskInUse',
         nonRetryable: true,
       });
-      expect(await contentChecksum(context)).toBe(before);
+      expect(await headChecksum(context)).toBe(before);
     } finally {
       await agent().shell(`DISK=${context.path}; ${end}`);
       await agent().run('release', context.step);

@@ -21,8 +21,7 @@ const DISK = {
 /** Spread over the whole step: looking, erasing, formatting, writing the table, labelling. */
 const KILL_AFTER_MS = Array.from({ length: 10 }, (_, n) => n * 60);
 
-const NOISE =
-  'openssl enc -aes-128-ctr -nosalt -k seed -pbkdf2 -in /dev/zero 2>&- | head -c 100M | dd of="$DISK" conv=notrunc status=none bs=1M iflag=fullblock';
+const NOISE = 'yes noise | head -c 100M | dd of="$DISK" conv=notrunc status=none bs=1M iflag=fullblock';
 
 /** Begins to partition, and kills the agent and its tools on the way. */
 async function partitionKilled(context: CaseContext, approvedErase: boolean, delayMs: number): Promise<void> {
