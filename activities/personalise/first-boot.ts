@@ -76,7 +76,6 @@ async function withUnit(image: PristineTree, entries: Entries, name: string, uni
 
 const SCRIPTS_UNIT = `[Unit]
 Description=First-boot scripts of this machine
-Documentation=man:systemd.service(5)
 Wants=network-online.target
 After=network-online.target
 ConditionPathExists=${SCRIPTS}

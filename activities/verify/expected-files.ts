@@ -1,5 +1,6 @@
 /** What every path of the installed system shall be: the image's list, with the changes of this machine. */
 import type { FileEntry } from '../../image/file-list.ts';
+import { failure } from '../failures.ts';
 import type { Description } from '../personalise/entry.ts';
 
 /** What is compared of a path; times are not, since the system sets them itself. */
@@ -17,13 +18,20 @@ export interface Expected {
 /** Expectations by path. */
 export type ExpectedFiles = Map<string, Expected>;
 
-/** Merges the image's list with the changes; a path that was taken away is expected no longer. */
+/**
+ * Merges the image's list with the changes; a path that was taken away is expected no longer.
+ * @throws failure `ImageCorrupt` where the list has a file without its digest
+ */
 export async function expectedFiles(
   image: AsyncIterable<FileEntry>,
   changes: ReadonlyMap<string, Description>,
 ): Promise<ExpectedFiles> {
   const expected: ExpectedFiles = new Map();
   for await (const { path, type, mode, uid, gid, digest, link } of image) {
+    // Without a digest any content would do.
+    if (type === 'file' && digest === undefined) {
+      throw failure('ImageCorrupt', `reading the list of files of the image: ${path} has no digest`);
+    }
     expected.set(path, {
       type,
       mode,

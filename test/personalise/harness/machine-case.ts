@@ -135,12 +135,10 @@ export class MachineCase {
       );
     const output = await this.agent.shell(`
       ROOT=$(mktemp -d)
-      trap 'umount --recursive "$ROOT"; rmdir "$ROOT"' EXIT
+      trap 'cd /; umount --recursive "$ROOT"; rmdir "$ROOT"' EXIT
       ${mounts.join('\n')}
       cd "$ROOT"
-      { ${script}
-      }
-      cd /
+      ${script}
     `);
     return output;
   }
