@@ -1,0 +1,104 @@
+/** The embedded Temporal server: data that survives a kill, one server to a database, and where the CLI comes from. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type StatePaths, statePaths } from '../../host/state.ts';
+import {
+  EMBEDDED_NAMESPACE,
+  type EmbeddedTemporal,
+  embeddedTemporal,
+  untilTemporalReady,
+} from '../../host/temporal/server.ts';
+import { findTemporal, supplyTemporal } from '../../host/temporal/supply.ts';
+
+const TEN_YEARS_SECONDS = 3650 * 24 * 3600;
+let folder: string;
+let paths: StatePaths;
+let cli: string;
+const started: ChildProcess[] = [];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'iguana-temporal-'));
+  cli = (await supplyTemporal(statePaths(), () => undefined)).path;
+  paths = statePaths({ ...process.env, IGUANA_STATE: folder });
+});
+afterAll(async () => {
+  for (const child of started.filter(
+    ({ exitCode, signalCode }) => exitCode === null && signalCode === null,
+  )) {
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+  }
+  await rm(folder, { recursive: true, force: true });
+});
+
+function run({ command, args }: EmbeddedTemporal): ChildProcess {
+  const child = spawn(command, args, { stdio: 'ignore' });
+  started.push(child);
+  return child;
+}
+
+async function withClient<T>(address: string, action: (client: Client) => Promise<T>): Promise<T> {
+  const connection = await Connection.connect({ address });
+  try {
+    return await action(new Client({ connection }));
+  } finally {
+    await connection.close();
+  }
+}
+
+describe('the embedded server', () => {
+  test('keeps its data and its address over a SIGKILL, alone on its database, histories for ten years', async () => {
+    const first = await embeddedTemporal(paths, cli, ['IguanaTest']);
+    const server = run(first);
+    await untilTemporalReady(first.address, AbortSignal.timeout(60_000));
+    await withClient(first.address, async (client) => {
+      await client.workflow.start('anything', {
+        taskQueue: 'nobody',
+        workflowId: 'survivor',
+        searchAttributes: { IguanaTest: ['yes'] },
+      });
+    });
+
+    const second = run(await embeddedTemporal(paths, cli, []));
+    const [status] = await once(second, 'exit');
+    expect(status).not.toBe(0);
+    expect(server.exitCode).toBeNull();
+
+    server.kill('SIGKILL');
+    await once(server, 'exit');
+    const again = await embeddedTemporal(paths, cli, ['IguanaTest']);
+    run(again);
+    await untilTemporalReady(again.address, AbortSignal.timeout(60_000));
+    await withClient(again.address, async (client) => {
+      const { status, searchAttributes } = await client.workflow.getHandle('survivor').describe();
+      expect(status.name).toBe('RUNNING');
+      expect(searchAttributes.IguanaTest).toEqual(['yes']);
+      const { config } = await client.workflowService.describeNamespace({ namespace: EMBEDDED_NAMESPACE });
+      expect(Number(config?.workflowExecutionRetentionTtl?.seconds)).toBe(TEN_YEARS_SECONDS);
+    });
+  });
+});
+
+describe('the Temporal CLI', () => {
+  test('IGUANA_TEMPORAL comes first, and is named when it is none', async () => {
+    expect((await findTemporal(paths, { IGUANA_TEMPORAL: cli }))?.source).toBe('IGUANA_TEMPORAL');
+    const other = join(folder, 'other');
+    await writeFile(other, '#!/bin/sh\necho something else\n', { mode: 0o755 });
+    await expect(findTemporal(paths, { IGUANA_TEMPORAL: other })).rejects.toThrow(/IGUANA_TEMPORAL/);
+  });
+
+  test('one on the PATH whose server is too old is passed over', async () => {
+    const programs = await mkdtemp(join(folder, 'path-'));
+    const old = join(programs, 'temporal');
+    await writeFile(old, '#!/bin/sh\necho "temporal version 1.1.0 (Server 1.25.0, UI 2.30.0)"\n', {
+      mode: 0o755,
+    });
+    const found = await findTemporal(paths, { PATH: programs });
+    expect(found?.source).not.toBe('PATH');
+  });
+});
