@@ -152,11 +152,12 @@ function failureLines(output: Output, failure: TimelineFailure | undefined): str
 
 function decisionText(output: Output, { name, args }: Extract<TimelineEntry, { kind: 'decision' }>): string {
   const said = MACHINE_SAID[name];
-  const { by, reason, layer, report } = isRecord(args) ? args : {};
+  const { by, reason, layer, report, imageDigest } = isRecord(args) ? args : {};
   const details = [
     typeof by === 'string' && `by ${by}`,
     typeof reason === 'string' && `(${reason})`,
     isRecord(layer) && `layer ${String(layer.name)} ${String(layer.digest)}`,
+    typeof imageDigest === 'string' && imageDigest,
     isRecord(report) && `${String(report.hostname)}, ${String(report.kernel)}, boot ${String(report.bootId)}`,
   ];
   return [output.tone('strong', said ?? name), ...details.filter((detail) => detail !== false)].join(' ');

@@ -22,6 +22,8 @@ export interface FollowOptions {
 
 /** How often the moving line is drawn and the server's log is looked at. */
 const TICK_MS = 1_000;
+/** End the following; a second one ends the process at once. */
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 /** How following ended. */
 export interface Followed {
@@ -44,7 +46,7 @@ export async function followInstall(
   const interrupted = new AbortController();
   const ended = new AbortController();
   const interrupt = (): void => interrupted.abort();
-  process.once('SIGINT', interrupt);
+  for (const signal of SIGNALS) process.once(signal, interrupt);
   const ticking = tick(output, view, options.news, ended.signal);
   let last: Snapshot | undefined;
   try {
@@ -69,7 +71,7 @@ export async function followInstall(
     ended.abort();
     await ticking;
     view.pause();
-    process.removeListener('SIGINT', interrupt);
+    for (const signal of SIGNALS) process.removeListener(signal, interrupt);
   }
   if (interrupted.signal.aborted) return comeBack(output, machineId, last);
   return last ? outcome(output, last) : { exitCode: EXIT.failure };

@@ -44,7 +44,8 @@ export class LiveLine {
       barsize: BAR_WIDTH,
       barCompleteChar: '━',
       barIncompleteChar: '─',
-      gracefulExit: true,
+      // Its own handler would keep SIGTERM from ending this process; whoever shows the line takes it away.
+      gracefulExit: false,
       format: (options, params, { text }: { text: string }) => drawn(options, params, live.title, text),
     });
     this.#bar.start(Math.max(total, 1), Math.min(done, Math.max(total, 1)), payload);
@@ -94,6 +95,7 @@ export class LiveLine {
 
 function drawn(options: Options, params: Params, title: string, text: string): string {
   const bar = params.total > 1 ? `${cliProgress.Format.BarFormat(params.progress, options)} ` : '';
-  const width = process.stderr.columns ?? 80;
+  // A terminal that does not know its size says 0.
+  const width = process.stderr.columns || 80;
   return `  ${title}  ${bar}${text}`.slice(0, width - 1);
 }

@@ -7,6 +7,11 @@ import { InstallHarness } from '../workflows/install-harness.ts';
 import { type Activities, layer, Script, untilCancelled } from '../workflows/scripted-activities.ts';
 import { CommandLine } from './command.ts';
 
+const CTRL_C = '\u0003';
+/** ECMA-48 private modes of every terminal since the VT220. */
+const HIDE_CURSOR = '\u001b[?25l';
+const SHOW_CURSOR = '\u001b[?25h';
+
 let harness: InstallHarness;
 let iguana: CommandLine;
 const folder = mkdtempSync(join(tmpdir(), 'iguana-installs-'));
@@ -120,6 +125,18 @@ describe('install', () => {
       await expect(iguana.json(['status', machine])).resolves.toMatchObject({
         documents: [{ execution: 'RUNNING', status: { phase: 'build' } }],
       });
+      await iguana.run(['abort', machine]);
+    });
+  });
+});
+
+describe('at a terminal', () => {
+  it('shows what moves, and gives the terminal back after Ctrl-C', async () => {
+    await withMachine(BUILDING, async (machine, install) => {
+      const { exitCode, stdout } = await iguana.atTerminal(install, { asked: 'buildImage', answer: CTRL_C });
+      expect(exitCode).toBe(130);
+      expect(stdout).toContain(`iguana watch ${machine}`);
+      expect(stdout.lastIndexOf(SHOW_CURSOR)).toBeGreaterThan(stdout.lastIndexOf(HIDE_CURSOR));
       await iguana.run(['abort', machine]);
     });
   });
