@@ -102,7 +102,10 @@ async function expectLikeUndisturbed(machineId: string, path: string, status: In
   for (const [name, count] of counts) expect(`${name} ${count}`).toBe(`${name} 1`);
 }
 
-describe('killed at each phase boundary', () => {
+/** Each kill costs a heartbeat time-out, each build a minute or more. */
+const PATIENCE = { timeout: 1_200_000 };
+
+describe('killed at each phase boundary', PATIENCE, () => {
   it.each(['agent', 'workers', 'temporal', 'all'] as const)('%s', async (victim) => {
     const hit: Phase[] = [];
     const machineId = `boundary-${victim}`;
@@ -112,7 +115,7 @@ describe('killed at each phase boundary', () => {
   });
 });
 
-describe('killed inside', () => {
+describe('killed inside', PATIENCE, () => {
   const phases = ['partition', 'write', 'personalise'] as const;
   const cases = phases.flatMap((phase) =>
     (['agent', 'all'] as const).map((victim) => [phase, victim] as const),
@@ -139,7 +142,7 @@ describe('killed inside', () => {
   });
 });
 
-describe('killed inside the build', () => {
+describe('killed inside the build', PATIENCE, () => {
   it.each(['workers', 'all'] as const)('%s: builds again, once, and finishes', async (victim) => {
     const building = new Site(mkdtempSync(join(tmpdir(), 'iguana-kill-build-')));
     const outer = site;
