@@ -17,17 +17,18 @@ export function errorCode(error: unknown): string | undefined {
  */
 export function ioFailure(error: unknown, doing: string): unknown {
   const code = errorCode(error);
-  if (code === undefined) return error;
+  if (code === undefined || !(error instanceof Error)) return error;
+  const words = error.message;
   if (GONE.has(code))
-    return failure('DiskVanished', `${doing}: the disk is gone (${code})`, { cause: error });
+    return failure('DiskVanished', `${doing}: the disk is gone: ${words}`, { cause: error });
   if (BROKEN.has(code))
-    return failure('DiskWriteFailed', `${doing}: the disk reports an error (${code})`, { cause: error });
+    return failure('DiskWriteFailed', `${doing}: the disk reports an error: ${words}`, { cause: error });
   if (code === 'ENOSPC' || code === 'EDQUOT')
-    return failure('DiskWriteFailed', `${doing}: no space is left where the disk is kept (${code})`, {
+    return failure('DiskWriteFailed', `${doing}: no space is left where the disk is kept: ${words}`, {
       cause: error,
       remedy: 'Free space on the filesystem that holds the disk image; Iguana tries again.',
     });
   if (code === 'EROFS' || code === 'EPERM')
-    return failure('DiskReadOnly', `${doing}: it cannot be written (${code})`, { cause: error });
+    return failure('DiskReadOnly', `${doing}: it cannot be written: ${words}`, { cause: error });
   return error;
 }

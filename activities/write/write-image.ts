@@ -3,7 +3,7 @@ import { Context } from '@temporalio/activity';
 import { CorruptChunk, writeChunks } from '../../image/writer.ts';
 import type { AgentActivities, WriteResult } from '../contract.ts';
 import { exclusively } from '../disk/exclusive.ts';
-import { errorCode, ioFailure } from '../disk/io-failure.ts';
+import { ioFailure } from '../disk/io-failure.ts';
 import { unmountAll } from '../disk/mounts.ts';
 import { failure } from '../failures.ts';
 import { reportProgress } from '../progress.ts';
@@ -49,9 +49,9 @@ async function write({ path, table }: RootImage, node: string, doing: string): P
   } catch (error) {
     if (error instanceof CorruptChunk)
       throw failure('ImageCorrupt', `${doing}: ${error.message}`, { cause: error });
-    const isSource = error instanceof Error && 'path' in error && error.path === path;
-    if (isSource && errorCode(error) === 'ENOENT')
-      throw failure('ImageMissing', `${doing}: the image has left the store`, { cause: error });
+    // The store may fail as well as the disk; both errors name the file.
+    if (error instanceof Error && error.message.includes(path))
+      throw failure('ImageCorrupt', `${doing}: the image cannot be read: ${error.message}`, { cause: error });
     throw ioFailure(error, doing);
   }
 }

@@ -14,6 +14,11 @@ const DISK = {
 const BYTES = (text: string, offset: number): string =>
   `printf '${text}' | dd of="$DISK" bs=1 seek=${offset} conv=notrunc status=none`;
 
+/** Sector 1 of what `pvcreate` makes, LVM 2.03.31: label, UUID and sizes of a physical volume of 256 MiB. */
+const LVM_LABEL =
+  'H4sIAAAAAAACA/NxdHL18fdzZWSAAK7yXVEKQNonzNdIwcDAMCfFp9LQ180twz0oySst2TQrPdjPKTLEwN8xy9jUyMsMqFQAohNK4QIw6Q/8WKWZ' +
+  'GEbBQAAAAV9sHgACAAA=';
+
 /** What is on the disk, and the word for it in the failure. */
 const BEFORE: Readonly<Record<string, readonly [script: string, named: RegExp]>> = {
   'an empty GPT': ['printf "label: gpt\\n" | sfdisk --quiet "$DISK"', /not empty \(gpt\)/],
@@ -31,6 +36,10 @@ const BEFORE: Readonly<Record<string, readonly [script: string, named: RegExp]>>
   'an ext4 on the whole disk': ['mkfs.ext4 -q -F -L backup "$DISK"', /ext4 "backup"/],
   'a btrfs on the whole disk': ['mkfs.btrfs -q -f "$DISK"', /btrfs/],
   'a LUKS header': [BYTES('LUKS\\272\\276\\000\\001', 0), /crypto_LUKS/],
+  'an LVM physical volume': [
+    `echo ${LVM_LABEL} | base64 -d | gzip -d | dd of="$DISK" bs=512 seek=1 conv=notrunc status=none`,
+    /LVM2_member/,
+  ],
   'a swap area': ['mkswap -q "$DISK"', /swap/],
   'a RAID member, with its superblock at the end': [
     // Version 1.0 of MD's superblock: magic a92b4efc, major version 1, 8 KiB before the end.
