@@ -1,9 +1,7 @@
 /** Runs the `iguana` command as people do: as a process, judged by its exit status and its output. */
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
+import { folderWith } from './folder.ts';
 
 const MAIN = fileURLToPath(new URL('../../client/main.ts', import.meta.url));
 
@@ -14,16 +12,14 @@ export interface Said {
   readonly stderr: string;
 }
 
-/** A state folder of its own, so that nothing of this host is touched or seen. */
-export const stateFolder = (): string => mkdtempSync(join(tmpdir(), 'iguana-client-'));
-
 /** A command line in an environment of its own. */
 export class CommandLine {
   readonly state: string;
   readonly #env: NodeJS.ProcessEnv;
 
   constructor(env: NodeJS.ProcessEnv = {}) {
-    this.state = stateFolder();
+    // A state folder of its own, so that nothing of this host is touched or seen.
+    this.state = folderWith();
     this.#env = { IGUANA_STATE: this.state, TEMPORAL_ADDRESS: '', NO_COLOR: '1', ...env };
   }
 

@@ -1,11 +1,10 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { failure } from '../../activities/failures.ts';
 import { InstallHarness } from '../workflows/install-harness.ts';
 import { type Activities, layer, Script, untilCancelled } from '../workflows/scripted-activities.ts';
 import { CommandLine } from './command.ts';
+import { folderWith } from './folder.ts';
 
 const CTRL_C = '\u0003';
 /** ECMA-48 private modes of every terminal since the VT220. */
@@ -14,9 +13,8 @@ const SHOW_CURSOR = '\u001b[?25h';
 
 let harness: InstallHarness;
 let iguana: CommandLine;
-const folder = mkdtempSync(join(tmpdir(), 'iguana-installs-'));
+const folder = folderWith({ 'site.yaml': 'apiVersion: iguana/v1\nkind: Profile\n' });
 const profile = join(folder, 'site.yaml');
-writeFileSync(profile, 'apiVersion: iguana/v1\nkind: Profile\n');
 
 beforeAll(async () => {
   harness = await InstallHarness.start();

@@ -1,19 +1,13 @@
-import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { readLayers } from '../../client/install/layers.ts';
 import { CommandLine } from './command.ts';
+import { folderWith } from './folder.ts';
 
 const iguana = new CommandLine();
 const HEAD = 'apiVersion: iguana/v1\nkind: Profile\n';
-
-function folderWith(files: Readonly<Record<string, string>>): string {
-  const folder = mkdtempSync(join(tmpdir(), 'iguana-profiles-'));
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
-  return folder;
-}
 
 describe('manifest validate', () => {
   it('accepts profiles without mistakes', async () => {
@@ -81,8 +75,8 @@ describe('layers', () => {
     const folder = folderWith({
       'a.yaml': `${HEAD}machine:\n  files:\n    - {path: /etc/motd, source: motd}\n    - {path: /a, source: ./noise}\n`,
       motd: 'hello: world\n',
+      noise: Buffer.from([0, 255, 1]),
     });
-    writeFileSync(join(folder, 'noise'), Buffer.from([0, 255, 1]));
     const [layer] = await readLayers([join(folder, 'a.yaml')]);
     expect(layer?.text).not.toContain('source');
     expect(parse(layer?.text ?? '')).toMatchObject({

@@ -1,4 +1,3 @@
-import { rmSync } from 'node:fs';
 import { afterAll, expect, it } from 'vitest';
 import { findServer } from '../../host/server-record.ts';
 import { statePaths } from '../../host/state.ts';
@@ -9,7 +8,6 @@ const paths = statePaths({ IGUANA_STATE: iguana.state });
 
 afterAll(async () => {
   await iguana.run(['server', 'stop']);
-  rmSync(iguana.state, { recursive: true, force: true });
 });
 
 it('starts in the background, is found by a second start, answers, and stops in order', async () => {

@@ -1,0 +1,15 @@
+/** Folders of a test file, removed when it has run. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
+
+const root = mkdtempSync(join(tmpdir(), 'iguana-client-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+
+/** Makes a folder with some files. */
+export function folderWith(files: Readonly<Record<string, string | Buffer>> = {}): string {
+  const folder = mkdtempSync(join(root, 'f-'));
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(folder, name), content);
+  return folder;
+}
