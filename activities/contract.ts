@@ -122,7 +122,7 @@ export interface AgentActivities {
   partition(input: DiskStep & { readonly approvedErase: boolean }): Promise<{ changed: boolean }>;
   writeImage(input: DiskStep & { readonly image: ImageRef }): Promise<WriteResult>;
   /** Reads the root partition back from the disk, not from the cache, and compares every chunk. */
-  readBack(input: DiskStep & { readonly image: ImageRef }): Promise<VerifyResult>;
+  readBack(input: DiskStep & { readonly image: ImageRef }): Promise<{ readonly bytes: number }>;
   /** Grows the root filesystem to its partition. */
   growFilesystem(input: DiskStep & { readonly image: ImageRef }): Promise<void>;
   personalise(input: PersonaliseInput): Promise<PersonaliseResult>;

@@ -17,7 +17,7 @@ import { builderActivities } from '../activities/build/index.ts';
 import { packagesOf } from '../activities/build/packages.ts';
 import { sourcesOf } from '../activities/build/sources.ts';
 import type { ImageRef } from '../activities/contract.ts';
-import { hostAptMirror } from '../host/apt-mirror.ts';
+import { requiredAptMirror } from '../host/apt-mirror.ts';
 import { ensureBuilderImage } from '../host/containers/builder.ts';
 import { openEngine } from '../host/engine/open.ts';
 import { runContainer } from '../host/engine/run.ts';
@@ -26,7 +26,7 @@ import { type ManifestImage, manifestImageSchema } from '../manifest/schema/mani
 
 /** A small server: the packages of the built-in defaults, SSH, and the kernel of virtual machines. */
 async function benchImage(): Promise<ManifestImage> {
-  const { main, security } = await hostAptMirror();
+  const { archive: main, security } = await requiredAptMirror();
   const repository = { components: ['main'], key: 'distribution' };
   return manifestImageSchema.parse({
     distribution: 'debian',

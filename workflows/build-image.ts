@@ -31,6 +31,7 @@ export async function buildImage(input: BuildInput): Promise<ImageRef> {
   const joined = new Set<string>();
   const waiting = new Set([input.startedBy]);
   const work = new CancellationScope({ cancellable: true });
+  let isAbandoned = false;
 
   setHandler(joinSignal, (workflowId) => {
     joined.add(workflowId);
@@ -39,7 +40,9 @@ export async function buildImage(input: BuildInput): Promise<ImageRef> {
   setHandler(leaveSignal, (workflowId) => {
     joined.delete(workflowId);
     waiting.delete(workflowId);
-    if (waiting.size === 0) work.cancel();
+    if (waiting.size > 0) return;
+    isAbandoned = true;
+    work.cancel();
   });
 
   const announce = async (outcome: Parameters<typeof tell>[1]): Promise<void> => {
@@ -57,12 +60,12 @@ export async function buildImage(input: BuildInput): Promise<ImageRef> {
     return image;
   } catch (error) {
     const cause = error instanceof ActivityFailure ? error.cause : error;
-    if (!isCancellation(error)) {
-      await announce({ imageDigest: input.imageDigest, failure: describe(cause) });
-      throw error;
-    }
+    // A build that is being stopped may end with any failure, e.g. of a worker that is shut down at the same time.
+    const isStopped = isAbandoned || isCancellation(error);
     // Whoever joined while the build was being stopped hears of neither image nor failure, and starts it again.
-    await announce({ imageDigest: input.imageDigest });
+    const { imageDigest } = input;
+    await announce(isStopped ? { imageDigest } : { imageDigest, failure: describe(cause) });
+    if (!isAbandoned) throw error;
     throw ApplicationFailure.nonRetryable(
       'the build was stopped: nobody waits for it any longer',
       'BuildStopped',

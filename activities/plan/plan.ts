@@ -1,10 +1,11 @@
 /** The `plan` step: profile layers and facts become a manifest, or a failure that names everything that is in the way. */
+
+import { hostAptMirror } from '../../host/apt-mirror.ts';
 import { formatDiagnostics } from '../../manifest/diagnostics.ts';
 import { checkLayers, planManifest } from '../../manifest/plan.ts';
 import type { NotPlanned } from '../../manifest/plan-types.ts';
 import type { ControlActivities, PlanInput, PlanResult } from '../contract.ts';
 import { failure } from '../failures.ts';
-import { readHostMirror } from './host-mirror.ts';
 
 /** A failure travels through the history: more errors than these help nobody. */
 const MAX_SHOWN = 100;
@@ -25,7 +26,7 @@ export function planActivities(root = '/'): Pick<ControlActivities, 'plan' | 'ch
 }
 
 async function plan({ layers, facts, target }: PlanInput, root: string): Promise<PlanResult> {
-  const mirror = await readHostMirror(root);
+  const mirror = await hostAptMirror(root);
   const outcome = planManifest({ layers, facts, target, ...(mirror && { mirror }) });
   if (!outcome.ok) throw refusal(`planning the install of ${facts.machine.id}`, outcome);
   const { manifest, manifestDigest, destroyed, keys } = outcome;

@@ -34,7 +34,7 @@ export function readingBack(storeFolder: string): AgentActivities['readBack'] {
           throw failure('VerificationFailed', `${doing}: ${error.message}`, { cause: error });
         throw ioFailure(error, doing);
       }
-      return { files: 0, bytes: table.sizeBytes };
+      return { bytes: table.sizeBytes };
     });
 }
 

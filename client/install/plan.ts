@@ -33,7 +33,7 @@ export async function planLocally(profiles: readonly string[], options: LocalPla
   const outcome = planManifest({
     layers,
     ...where,
-    mirror: { archive: mirror.main, security: mirror.security },
+    ...(mirror && { mirror }),
   });
   if (outcome.ok) return outcome;
   throw mistakesError(outcome.diagnostics, outcome.candidates);

@@ -1,7 +1,7 @@
 /** Debian's userland as a layer of a container image. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { hostAptMirror } from '../apt-mirror.ts';
+import { requiredAptMirror } from '../apt-mirror.ts';
 import { lineStream } from '../engine/lines.ts';
 
 /** The release that the containers are made of, whatever the host runs. */
@@ -44,7 +44,7 @@ export async function makeUserland(
   path: string,
   onLine: (line: string) => void,
 ): Promise<void> {
-  const { main, security } = await hostAptMirror();
+  const { archive, security } = await requiredAptMirror();
   const lines: string[] = [];
   const output = lineStream((line) => {
     lines.push(line);
@@ -64,8 +64,8 @@ export async function makeUserland(
       '--format=tar',
       DEBIAN_RELEASE,
       path,
-      `deb ${main} ${DEBIAN_RELEASE} main`,
-      `deb ${main} ${DEBIAN_RELEASE}-updates main`,
+      `deb ${archive} ${DEBIAN_RELEASE} main`,
+      `deb ${archive} ${DEBIAN_RELEASE}-updates main`,
       `deb ${security} ${DEBIAN_RELEASE}-security main`,
     ],
     {

@@ -8,13 +8,19 @@ const DEADLINE_MS = 10_000;
 
 /** Whether the mirror answers; apt's own proxy settings are not used here. */
 export async function checkMirror(): Promise<Check> {
-  const { main } = await hostAptMirror();
-  const url = `${main}/dists/${DEBIAN_RELEASE}/InRelease`;
+  const mirror = await hostAptMirror();
+  if (!mirror)
+    return missing(
+      'package mirror',
+      'none in /etc/apt',
+      'write one to /etc/apt/sources.list.d/debian.sources',
+    );
+  const url = `${mirror.archive}/dists/${DEBIAN_RELEASE}/InRelease`;
   const remedy = 'look at the network, and at the mirror in /etc/apt/sources.list.d';
   try {
     const response = await fetch(url, { method: 'HEAD', signal: AbortSignal.timeout(DEADLINE_MS) });
     return response.ok
-      ? ok('package mirror', main)
+      ? ok('package mirror', mirror.archive)
       : missing('package mirror', `${url}: ${response.status}`, remedy);
   } catch (error) {
     const cause = error instanceof Error && error.cause ? `: ${words(error.cause)}` : '';

@@ -106,7 +106,7 @@ export class Script {
       buildImage: async () => ({ ...IMAGE, imageDigest: digestOf('image') }),
       partition: async () => ({ changed: true }),
       writeImage: async () => ({ writtenBytes: 500, reusedBytes: 0, skippedBytes: 500 }),
-      readBack: async () => ({ files: 0, bytes: 1000 }),
+      readBack: async () => ({ bytes: 1000 }),
       growFilesystem: async () => undefined,
       personalise: async () => ({
         tokenDigest: TOKEN_DIGEST,

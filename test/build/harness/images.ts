@@ -7,7 +7,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { builderActivities } from '../../../activities/build/index.ts';
 import type { ImageRef, Progress } from '../../../activities/contract.ts';
 import type { FailureDetails } from '../../../activities/failures.ts';
-import { hostAptMirror } from '../../../host/apt-mirror.ts';
+import { requiredAptMirror } from '../../../host/apt-mirror.ts';
 import { type StatePaths, statePaths } from '../../../host/state.ts';
 import { type ManifestImage, manifestImageSchema } from '../../../manifest/schema/manifest.ts';
 
@@ -16,7 +16,7 @@ import { type ManifestImage, manifestImageSchema } from '../../../manifest/schem
  * @param changes replace fields
  */
 export async function imageOf(changes: Partial<ManifestImage> = {}): Promise<ManifestImage> {
-  const { main, security } = await hostAptMirror();
+  const { archive: main, security } = await requiredAptMirror();
   return manifestImageSchema.parse({
     distribution: 'debian',
     release: 'trixie',
