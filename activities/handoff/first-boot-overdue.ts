@@ -24,7 +24,9 @@ export function handoffActivities(paths: StatePaths): Pick<ControlActivities, 'f
     async firstBootOverdue({ machineId, poweredOff, timeoutSeconds }) {
       const path = join(paths.consoles, `${machineId}.log`);
       const console_ = await consoleExcerpt(path);
-      const what = poweredOff ? 'it powered off before it reported' : `it did not report within ${timeoutSeconds} s`;
+      const what = poweredOff
+        ? 'it powered off before it reported'
+        : `it did not report within ${timeoutSeconds} s`;
       throw failure('FirstBootTimeout', `waiting for the first boot of ${machineId}: ${what}`, {
         context: console_.length > 0 ? { console: path, lastLines: console_ } : {},
       });

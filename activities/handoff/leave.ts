@@ -9,14 +9,12 @@ const SIGNALS = { reboot: 'RTMIN+5', poweroff: 'RTMIN+4' } as const;
 
 /**
  * Asks process 1 of the machine to reboot or power off; it does so after this step has been reported.
- * @throws failure `StorageImpossible` where the install is onto a disk of a host that must stay up
+ * @throws failure `HandoffImpossible` where the install is onto a disk of a host that must stay up
  */
 export const leave: AgentActivities['leave'] = async ({ action, target }) => {
   const doing = `leaving the installer (${action})`;
   if (target.kind !== 'machine')
-    throw failure('StorageImpossible', `${doing}: this host only prepares a disk for another machine`, {
-      remedy: 'Set `handoff.action: none`, then amend.',
-    });
+    throw failure('HandoffImpossible', `${doing}: this host only prepares a disk for another machine`);
   const init = (await readFile('/proc/1/comm', 'utf8')).trim();
   if (init !== 'systemd')
     throw failure('CommandFailed', `${doing}: process 1 is ${init}, not systemd, and knows no such signal`);

@@ -136,6 +136,15 @@ describe('impossible storage is found at planning', () => {
   });
 });
 
+test('sectors of 4096 bytes make the smallest FAT32 larger', () => {
+  const large = { facts: facts({ disks: [disk({ logicalSectorBytes: 4096 })] }) };
+  expect(refused([partitions('{label: esp, size: 200M}')], large).lines).toEqual([
+    "storage.partitions[0].size: too small for FAT32 with the disk's sectors of 4096 bytes",
+  ]);
+  expect(planned([partitions('{label: esp, size: 260M}')], large).ok).toBe(true);
+  expect(planned([partitions('{label: esp, size: 64M}')]).ok).toBe(true);
+});
+
 test('the exact sum fits, one byte of disk less does not', () => {
   const body = partitions('{label: root, size: 9702M}');
   const exactly = (sizeBytes: number) => ({ facts: facts({ disks: [disk({ sizeBytes })] }) });
