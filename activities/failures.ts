@@ -67,6 +67,9 @@ export const FAILURES = {
   PersonaliseFailed: stop('Correct `machine` as the message says, then amend.'),
   BootloaderFailed: stop('Add a kernel and systemd-boot to the image, or make the ESP larger, then amend.'),
   // handoff
+  HandoffImpossible: stop(
+    'Set `handoff.action: none`, or `virtual-machine` for a disk image, then amend; or `iguana skip`.',
+  ),
   VirtualMachineFailed: again('Look at the console log that the message names; Iguana tries again.'),
   FirstBootTimeout: stop(
     'Look at the console log; `iguana retry` boots and waits again, `iguana skip` accepts the disk as it is.',
