@@ -1,6 +1,7 @@
 /** Storage that cannot be, found before anything is touched. */
 import { filesystemOf, layOut, MIB, MINIMUM_BYTES, minimumOf } from './layout.ts';
 import { type Complain, repeated } from './plan-context.ts';
+import type { DiskFacts } from './schema/facts.ts';
 import type { CompleteProfile } from './schema/profile.ts';
 
 type Partition = CompleteProfile['storage']['partitions'][number];
@@ -44,20 +45,37 @@ export function checkStorage({ storage: { partitions } }: CompleteProfile, compl
   }
 }
 
-/** What is wrong on the disk of this size. */
+/** What is wrong on this disk. */
 export function checkCapacity(
   { storage: { partitions } }: CompleteProfile,
-  disk: { readonly id: string; readonly sizeBytes: number },
+  { id, sizeBytes, logicalSectorBytes }: DiskFacts,
   complain: Complain,
 ): void {
-  const layout = layOut(partitions, disk.sizeBytes);
-  if (layout.extents) return;
-  complain(
-    ['storage', 'partitions'],
-    `the partitions need ${inMiB(layout.neededBytes)} with the partition table, disk ${disk.id} has ${inMiB(disk.sizeBytes)}`,
-    { found: partitions.map((it) => `${it.label} ${inMiB(minimumOf(it))}`).join(', ') },
-  );
+  const layout = layOut(partitions, sizeBytes);
+  if (!layout.extents) {
+    complain(
+      ['storage', 'partitions'],
+      `the partitions need ${inMiB(layout.neededBytes)} with the partition table, disk ${id} has ${inMiB(sizeBytes)}`,
+      { found: partitions.map((it) => `${it.label} ${inMiB(minimumOf(it))}`).join(', ') },
+    );
+    return;
+  }
+  const minimum = FAT32_CLUSTERS * logicalSectorBytes;
+  layout.extents.forEach((extent, index) => {
+    const partition = partitions[index];
+    if (!partition || filesystemOf(partition) !== 'vfat' || extent.sizeBytes >= minimum) return;
+    complain(
+      [...at(index), 'size'],
+      `too small for FAT32 with the disk's sectors of ${logicalSectorBytes} bytes`,
+      {
+        allowed: `at least ${inMiB(minimum)}`,
+      },
+    );
+  });
 }
+
+/** Below 65,525 clusters it is no FAT32 (Microsoft's FAT specification); some more for the tables beside them. */
+const FAT32_CLUSTERS = 66_560;
 
 const at = (index: number): (string | number)[] => ['storage', 'partitions', index];
 const inMiB = (bytes: number): string => `${Math.ceil(bytes / MIB)} MiB`;

@@ -41,9 +41,3 @@ export function jsonSchema(document: DocumentName): JsonSchema {
   // `input`: what has a default may be missing. What Iguana writes has every default filled in.
   return z.toJSONSchema(SCHEMAS[document], { io: document === 'profile' ? 'input' : 'output' }) as JsonSchema;
 }
-
-/** @returns the profile's schema as JSON Schema */
-export const profileJsonSchema = (): JsonSchema => jsonSchema('profile');
-
-/** @returns the manifest's schema as JSON Schema */
-export const manifestJsonSchema = (): JsonSchema => jsonSchema('manifest');

@@ -82,6 +82,3 @@ export const secretRefSchema = z
       .meta({ description: 'Name of the secret.' }),
   })
   .meta({ description: 'A secret by reference: the name under which `iguana secret set` stored it.' });
-
-/** @see secretRefSchema */
-export type SecretRef = z.infer<typeof secretRefSchema>;

@@ -1,4 +1,5 @@
 /** What a build may leave behind nowhere: work folders, containers, mounts, loop devices. */
+import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -8,7 +9,10 @@ import type { StatePaths } from '../../../host/state.ts';
 /** @returns a line for each thing that is left */
 export async function leftovers(paths: StatePaths): Promise<string[]> {
   const { docker } = await openEngine(paths);
-  const containers = await docker.listContainers({ all: true, filters: { label: ['iguana=build'] } });
+  // Others build on this host at the same time; the names of a build end with what stands for its store.
+  const ownEnd = createHash('sha256').update(paths.store).digest('hex').slice(0, 8);
+  const builds = await docker.listContainers({ all: true, filters: { label: ['iguana=build'] } });
+  const containers = builds.filter(({ Names }) => Names.some((name) => name.endsWith(ownEnd)));
   const work = await readdir(join(paths.store, 'work')).catch(() => []);
   const cache = await readdir(join(paths.cache, 'apt/builds')).catch(() => []);
   const mounts = (await readFile('/proc/self/mounts', 'utf8'))
@@ -19,7 +23,7 @@ export async function leftovers(paths: StatePaths): Promise<string[]> {
   return [
     ...containers.map(({ Names, State }) => `container ${Names.join()} ${State}`),
     ...work.map((name) => `work ${name}`),
-    ...cache.map((name) => `cache ${name}`),
+    ...cache.filter((name) => name.endsWith(ownEnd)).map((name) => `cache ${name}`),
     ...mounts,
     ...loops,
   ];
