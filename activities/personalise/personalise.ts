@@ -92,6 +92,7 @@ async function personaliseDisk(paths: StatePaths, input: PersonaliseInput): Prom
   });
   const changes = await applyEntries(tree, record, staging, entries, (path) => beginStep('apply', path));
   await staging.clear();
+  await record.tidy();
   beginStep('flush');
   const marks = mountPoints.slice(1).map((mountPoint) => posix.join(mountPoint, MOVED_MARK));
   const changedDigest = await writeChanges(tree, changes, marks);

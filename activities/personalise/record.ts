@@ -4,9 +4,9 @@
  *
  * It lives below /etc, because /etc is the one folder that is on the root partition in every layout.
  */
-import { constants } from 'node:fs';
-import { copyFile, mkdir, open, readFile, readlink, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { constants, type Dirent } from 'node:fs';
+import { copyFile, mkdir, open, readdir, readFile, readlink, rename, rm } from 'node:fs/promises';
+import { dirname, join, posix } from 'node:path';
 import { isMissing } from './errors.ts';
 import type { RootTree } from './root-tree.ts';
 
@@ -93,7 +93,25 @@ export class ChangeRecord {
     if (paths.length === 0) return;
     for (const path of paths) this.#originals.delete(path);
     await this.#save();
-    for (const path of paths) await rm(this.copyOf(path), { force: true });
+  }
+
+  /** Removes copies that no path needs: of forgotten ones, and of a run that was killed before it had recorded them. */
+  async tidy(): Promise<void> {
+    await this.#tidyFolder('/');
+  }
+
+  /** @returns whether nothing is left in the folder */
+  async #tidyFolder(folder: string): Promise<boolean> {
+    let isEmpty = true;
+    for (const entry of await readdirIfAny(this.copyOf(folder))) {
+      const path = posix.join(folder, entry.name);
+      const isNeeded = entry.isDirectory()
+        ? !(await this.#tidyFolder(path))
+        : this.#originals.get(path)?.type === 'file';
+      if (isNeeded) isEmpty = false;
+      else await rm(this.copyOf(path), { recursive: true });
+    }
+    return isEmpty;
   }
 
   async #lookAt(path: string): Promise<Original> {
@@ -125,6 +143,15 @@ export class ChangeRecord {
     const originals = Object.fromEntries([...this.#originals].sort(([a], [b]) => (a < b ? -1 : 1)));
     const content: RecordFile = { generation: this.generation, originals };
     await writeDurably(this.#tree.outside(RECORD_FILE), `${JSON.stringify(content, null, 1)}\n`);
+  }
+}
+
+async function readdirIfAny(folder: string): Promise<Dirent[]> {
+  try {
+    return await readdir(folder, { withFileTypes: true });
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
   }
 }
 

@@ -55,7 +55,8 @@ export class MachineCase {
         mountOptions: [...mountOptions],
       });
     }
-    const installId = `machine-${lastCase}/run`;
+    // As in life: UUIDs follow from it, and disks of killed tests may still be attached.
+    const installId = `machine-${lastCase}/${crypto.randomUUID()}`;
     return new MachineCase(agent, path, manifest, image, installId).amended(machine ?? {});
   }
 

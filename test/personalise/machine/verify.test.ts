@@ -119,11 +119,11 @@ test('changed behind the back of a filesystem that is cached: what is on the dis
   await machine.restore();
   await machine.verify(result);
   // The agent has just read the file; the byte is changed in the image file below the attached loop device.
-  const place = await machine.look('filefrag -e usr/bin/bash | awk \'$1 == "0:" { print $4 }\'');
+  const place = await machine.look('filefrag -b1024 -e usr/bin/bash | awk \'$1 == "0:" { print $4 }\'');
   const block = Number(place.replace(/\..*/, ''));
   const root = machine.manifest.storage.partitions[1];
   await machine.verify(result);
-  const offset = (root?.offsetBytes ?? 0) + block * 4096 + 100;
+  const offset = (root?.offsetBytes ?? 0) + block * 1024 + 100;
   await agent().shell(`printf X | dd of=${machine.path} bs=1 seek=${offset} conv=notrunc,fsync status=none`);
   expect((await failureOf(machine.verify(result))).message).toMatch(/\/usr\/bin\/bash: expected sha256/);
 });
