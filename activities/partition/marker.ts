@@ -31,7 +31,7 @@ export async function writeMarker(disk: Disk, seed: DiskSeed): Promise<void> {
   await writeMark(disk, 'marking', markBytes(seed));
 }
 
-/** Takes the mark away, if there is one; the disk has forgotten it when this returns. */
+/** Takes the mark away; the disk has forgotten it when this returns. */
 export async function removeMarker(disk: Disk): Promise<void> {
   await writeMark(disk, 'removing the mark on', Buffer.alloc(MARK_BYTES));
 }

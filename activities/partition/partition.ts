@@ -48,7 +48,7 @@ export const partition: AgentActivities['partition'] = async (step) =>
       const node = await openPartition(step, disk, planned);
       if (planned.type !== 'root') await ensureFilesystemLabel(node, planned);
     }
-    await removeMarker(disk);
+    if (await hasMarker(disk, seed)) await removeMarker(disk);
     return { changed };
   });
 
