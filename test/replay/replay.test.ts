@@ -2,7 +2,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
-import { bundleWorkflowCode, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  Runtime,
+  Worker,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { beforeAll, describe, expect, it } from 'vitest';
 
@@ -12,9 +18,11 @@ const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.m
 const files = readdirSync(HISTORIES).filter((name) => name.endsWith('.json'));
 const read = (name: string) => historyFromJSON(JSON.parse(readFileSync(`${HISTORIES}/${name}`, 'utf8')));
 
+Runtime.install({ logger: new DefaultLogger('ERROR') });
+
 let workflowBundle: WorkflowBundleWithSourceMap;
 beforeAll(async () => {
-  workflowBundle = await bundleWorkflowCode({ workflowsPath });
+  workflowBundle = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
 });
 
 describe('recorded histories', () => {

@@ -3,7 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
-import { bundleWorkflowCode, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  Runtime,
+  Worker,
+  type WorkflowBundleWithSourceMap,
+} from '@temporalio/worker';
 import type { Layer } from '../../activities/contract.ts';
 import {
   BUILDER_QUEUE,
@@ -18,6 +24,9 @@ import {
 import { startTemporal } from '../support/temporal.ts';
 import { layer, type Script } from './scripted-activities.ts';
 
+// Most of these tests are about failures: the workers' own words on them would bury the tests'.
+Runtime.install({ logger: new DefaultLogger('ERROR') });
+
 /** One server and one bundle for all tests of a file. */
 export class InstallHarness {
   readonly environment: TestWorkflowEnvironment;
@@ -30,7 +39,10 @@ export class InstallHarness {
 
   static async start(): Promise<InstallHarness> {
     const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
-    return new InstallHarness(await startTemporal(), await bundleWorkflowCode({ workflowsPath }));
+    return new InstallHarness(
+      await startTemporal(),
+      await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') }),
+    );
   }
 
   /** Runs workers for some machines while `action` runs. */
