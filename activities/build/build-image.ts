@@ -80,6 +80,8 @@ async function build(
     return await storeImage(store, folder, { imageDigest, image, results, signal });
   } finally {
     await rm(folder, { recursive: true, force: true });
+    // Where the container was killed, its links to the shared archives are left.
+    await rm(join(paths.cache, 'apt/builds', container), { recursive: true, force: true });
   }
 }
 

@@ -112,7 +112,13 @@ describe('the content', () => {
     ['a missing kernel', { packages: ['systemd-boot'] }, /no kernel: base-files/],
     [
       'a missing initrd',
-      { packages: ['systemd-boot'], kernel: { package: 'linux-image-cloud-amd64', cmdline: [] } },
+      {
+        packages: ['systemd-boot'],
+        kernel: { package: 'linux-image-cloud-amd64', cmdline: [] },
+        scripts: [
+          { name: 'no-initrd', content: '#!/bin/sh\ndpkg --force-depends --purge initramfs-tools\n' },
+        ],
+      },
       /has no initrd: add the package initramfs-tools/,
     ],
   ])('names %s', async (_, changes, words) => {

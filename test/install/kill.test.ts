@@ -17,7 +17,7 @@ import { loopDevicesOf, Site, type Victim } from './site.ts';
 
 /** Different on every machine by intent; everything else must be equal. */
 const UNIQUE =
-  /^(\/etc\/(machine-id|fstab|kernel\/cmdline|ssh\/ssh_host_.*)|\/var\/lib\/iguana(\/.*)?|::\/loader\/entries\/.*\.conf)$/;
+  /^(\/etc\/(machine-id|fstab|kernel\/cmdline|ssh\/ssh_host_.*|iguana\/(record|changes)\.json)|::\/loader\/entries\/.*\.conf)$/;
 
 const DISK_BYTES = 4 * 2 ** 30;
 const PROFILES = ['../../docs/examples/demo.yaml', './profile.yaml'].map((name) =>

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Builds a root filesystem and what belongs to it. Runs in the builder container; ../container.ts is its caller.
+# Builds a root filesystem and what belongs to it. Runs in the builder container; ../run-builder.ts is its caller.
 #
 #   /recipe   what to build, read-only            /scripts  this folder, read-only
 #   /job     tree/ where no memory is to spare, out/ for the results, on the store's filesystem

@@ -27,7 +27,7 @@ export interface CaseContext {
 }
 
 /** For hanging, not for slowness: a case takes a few seconds. */
-export const CASE_TIMEOUT_MS = 120_000;
+export const CASE_TIMEOUT_MS = 300_000;
 
 /** The first test on a machine makes the agent's image. */
 const IMAGE_TIMEOUT_MS = 900_000;

@@ -5,17 +5,21 @@ import { connect, type Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type Docker from 'dockerode';
 import { ensureAgentImage } from '../../../host/containers/agent.ts';
+import type { Engine } from '../../../host/engine/connect.ts';
 import { openEngine } from '../../../host/engine/open.ts';
+import { removeContainer } from '../../../host/engine/run.ts';
 import { statePaths } from '../../../host/state.ts';
 import type { Answer, Request } from './protocol.ts';
 
 const REPOSITORY = resolve(import.meta.dirname, '../../..');
 
+/** Marks the containers of these tests. */
+const LABEL = 'org.iguana.test.disk';
+
 /** What a container is made of. */
 export interface ContainerPlace {
-  readonly docker: Docker;
+  readonly engine: Engine;
   readonly image: string;
   /** Seen in the container at the same path. */
   readonly folder: string;
@@ -40,24 +44,33 @@ const CONNECT_ATTEMPTS = 300;
 const CONNECT_WAIT_MS = 100;
 
 /** The image of the agent, built where the engine does not have it. */
-export async function agentImage(): Promise<Pick<ContainerPlace, 'docker' | 'image'>> {
+export async function agentImage(): Promise<Pick<ContainerPlace, 'engine' | 'image'>> {
   const paths = statePaths();
   const engine = await openEngine(paths);
+  await removeEnded(engine);
   const image = await ensureAgentImage(engine, paths, (line) => process.stderr.write(`${line}\n`));
-  return { docker: engine.docker, image };
+  return { engine, image };
+}
+
+/** Removes what test runs that were killed have left. */
+async function removeEnded(engine: Engine): Promise<void> {
+  const filters = { label: [LABEL], status: ['exited'] };
+  for (const { Id } of await engine.docker.listContainers({ all: true, filters }))
+    await removeContainer(engine, Id);
 }
 
 /** Starts the container, as `worker/agents.ts` does for an install; it ends when this process does. */
 export async function startContainer(
-  { docker, image, folder }: ContainerPlace,
+  { engine, image, folder }: ContainerPlace,
   { onAnswer, onEnd }: ContainerEvents,
 ): Promise<AgentContainer> {
   const socketPath = join(folder, 'agent.sock');
   await rm(socketPath, { force: true });
   const server = join(import.meta.dirname, 'step-server.ts');
-  const container = await docker.createContainer({
+  const container = await engine.docker.createContainer({
     Image: image,
     Cmd: [join(REPOSITORY, 'node_modules/.bin/node'), server, socketPath],
+    Labels: { [LABEL]: '' },
     Env: [`IGUANA_STATE=${folder}/state`],
     HostConfig: {
       Privileged: true,
@@ -80,7 +93,7 @@ export async function startContainer(
     send: (request) => void socket.write(`${JSON.stringify(request)}\n`),
     kill: async () => {
       isKilled = true;
-      await container.remove({ force: true });
+      await removeContainer(engine, container.id);
     },
   };
 }

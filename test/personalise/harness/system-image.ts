@@ -14,6 +14,8 @@ import { debianTree, ENTRY_TOKEN } from './debian-tree.ts';
 export interface SystemImage {
   readonly filesystem: 'ext4' | 'xfs' | 'btrfs';
   readonly sizeMiB: number;
+  /** With kernel modules and all, for a system that shall boot; default false. */
+  readonly whole?: boolean;
   /** Shell script that changes the tree first; it is run in its folder. */
   readonly change?: string;
 }
@@ -45,11 +47,12 @@ export async function storeSystem(agent: Agent, system: SystemImage): Promise<Im
   await store.prepare();
   const work = join(store.workFolder, crypto.randomUUID());
   const tar = await debianTree();
+  const leftOut = system.whole ? [] : LEFT_OUT;
   // Extracted once for each agent; every image gets a copy that it may change.
   await agent.shell(`
-    BASE=${agent.folder}/base
+    BASE=${agent.folder}/base-${leftOut.length}
     if [ ! -e $BASE.done ]; then
-      mkdir -p $BASE && tar --extract ${LEFT_OUT.map((path) => `--exclude='${path}'`).join(' ')} --numeric-owner --xattrs --xattrs-include='*' --directory $BASE < ${await shared(agent, tar)}
+      mkdir -p $BASE && tar --extract ${leftOut.map((path) => `--exclude='${path}'`).join(' ')} --numeric-owner --xattrs --xattrs-include='*' --directory $BASE < ${await shared(agent, tar)}
       touch $BASE.done
     fi
     mkdir ${work}

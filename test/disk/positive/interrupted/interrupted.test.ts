@@ -18,10 +18,17 @@ const DISK = {
   ],
 } as const;
 
-/** Spread over the whole step: looking, erasing, formatting, writing the table, labelling. */
-const KILL_AFTER_MS = Array.from({ length: 10 }, (_, n) => n * 60);
+/** Parts of the time that the step takes undisturbed: looking, erasing, formatting, writing the table, labelling. */
+const KILL_AT = [0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1];
 
 const NOISE = 'yes noise | head -c 100M | dd of="$DISK" conv=notrunc status=none bs=1M iflag=fullblock';
+
+/** How long a step takes on this machine now, in milliseconds. */
+async function timed(step: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await step();
+  return performance.now() - start;
+}
 
 /** Begins to partition, and kills the agent and its tools on the way. */
 async function partitionKilled(context: CaseContext, approvedErase: boolean, delayMs: number): Promise<void> {
@@ -51,13 +58,14 @@ for (const approvedErase of [false, true]) {
     const before = approvedErase ? NOISE : '';
     const context = newCase(agent(), DISK);
     await prepare(context, before);
-    await context.partition(approvedErase);
+    await agent().shell('true');
+    const durationMs = await timed(() => context.partition(approvedErase));
     await agent().run('release', context.step);
     const undisturbed = await checksumButSeeds(context);
     await agent().shell(`rm ${context.path}`);
 
     await prepare(context, before);
-    for (const delayMs of KILL_AFTER_MS) await partitionKilled(context, approvedErase, delayMs);
+    for (const part of KILL_AT) await partitionKilled(context, approvedErase, part * durationMs);
     await context.partition(approvedErase);
     await expectDisk(context);
     expect(await context.partition(false)).toEqual({ changed: false });
@@ -139,16 +147,25 @@ test('a cancelled writer stops and leaves nothing behind', { timeout: CASE_TIMEO
   expect(await loopDevices(context)).toEqual([]);
 });
 
-test('growing, killed again and again', { timeout: CASE_TIMEOUT_MS }, async () => {
-  const image = await storeImage(agent(), { filesystem: 'ext4', sizeMiB: 64, noiseMiB: 40 });
+/** A disk with a written image that is smaller than its partition. */
+async function writtenSmall(image: StoredImage) {
   const context = newCase(agent(), DISK);
   await context.partition();
   const step = { ...context.step, image: image.ref };
   await agent().run('writeImage', step);
-  for (let delayMs = 0; delayMs < 320; delayMs += 40) {
+  return { context, step };
+}
+
+test('growing, killed again and again', { timeout: CASE_TIMEOUT_MS }, async () => {
+  const image = await storeImage(agent(), { filesystem: 'ext4', sizeMiB: 64, noiseMiB: 40 });
+  const undisturbed = await writtenSmall(image);
+  const durationMs = await timed(() => agent().run('growFilesystem', undisturbed.step));
+  await agent().run('release', undisturbed.step);
+  const { context, step } = await writtenSmall(image);
+  for (const part of KILL_AT) {
     await agent().shell('true');
     const ended = Promise.allSettled([agent().start('growFilesystem', step).result]);
-    await sleep(delayMs);
+    await sleep(part * durationMs);
     await agent().kill();
     await ended;
   }
