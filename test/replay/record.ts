@@ -1,7 +1,7 @@
 /**
  * Records histories for the replay test from the server that runs here: node test/replay/record.ts NAME=WORKFLOW-ID …
- * writes test/histories/NAME.json. Names of mirrors and this
- * clone's path are replaced: they are nobody's business, and decide nothing.
+ * writes test/histories/NAME.json. Names of mirrors and this clone's path are replaced: they are nobody's business, and
+ * decide nothing.
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
