@@ -105,13 +105,19 @@ async function expectLikeUndisturbed(machineId: string, path: string, status: In
 /** Each kill costs a heartbeat time-out, each build a minute or more. */
 const PATIENCE = { timeout: 1_200_000 };
 
+/** Phases that last long enough to be seen; the others are over within a poll. */
+const BOUNDARIES: readonly Phase[] = ['probe', 'partition', 'write', 'personalise', 'bootloader', 'verify'];
+
 describe('killed at each phase boundary', PATIENCE, () => {
   it.each(['agent', 'workers', 'temporal', 'all'] as const)('%s', async (victim) => {
     const hit: Phase[] = [];
-    const machineId = `boundary-${victim}`;
-    const { path, status } = await install(machineId, atEachPhase(victim, hit));
-    await expectLikeUndisturbed(machineId, path, status);
-    expect(hit).toEqual(expect.arrayContaining(['probe', 'partition', 'write', 'personalise', 'verify']));
+    // A phase may pass unseen while a kill takes its time: another install is killed where the first was not.
+    for (let attempt = 1; attempt <= 3 && BOUNDARIES.some((phase) => !hit.includes(phase)); attempt += 1) {
+      const machineId = `boundary-${victim}-${attempt}`;
+      const { path, status } = await install(machineId, atEachPhase(victim, hit));
+      await expectLikeUndisturbed(machineId, path, status);
+    }
+    expect(hit).toEqual(expect.arrayContaining([...BOUNDARIES]));
   });
 });
 
