@@ -1,6 +1,7 @@
 /** SHA-256 digests as OCI writes them. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
 
 /** `sha256:` and 64 lower-case hexadecimal digits. */
@@ -10,8 +11,15 @@ export type Digest = `sha256:${string}`;
 export const digestOf = (data: Uint8Array | string): Digest =>
   `sha256:${createHash('sha256').update(data).digest('hex')}`;
 
-/** Digest of a file's content, read as a stream. */
-export async function digestOfFile(path: string): Promise<Digest> {
+/** Files up to this size are read at once: setting up a stream costs more than reading most files of a system. */
+const SMALL_BYTES = 1 << 20;
+
+/**
+ * Digest of a file's content.
+ * @param sizeBytes its size where the caller knows it
+ */
+export async function digestOfFile(path: string, sizeBytes = Number.POSITIVE_INFINITY): Promise<Digest> {
+  if (sizeBytes <= SMALL_BYTES) return digestOf(await readFile(path));
   const hash = createHash('sha256');
   await pipeline(createReadStream(path, { highWaterMark: 1 << 20 }), hash);
   return `sha256:${hash.digest('hex')}`;

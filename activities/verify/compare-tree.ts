@@ -93,7 +93,7 @@ async function compare(
     if (link !== wanted.link) return { path, expected: `link to ${wanted.link}`, found: `link to ${link}` };
   }
   if (type === 'file' && wanted.digest !== undefined) {
-    const digest = await digestOfFile(place);
+    const digest = await digestOfFile(place, stat.size);
     if (digest !== wanted.digest) return { path, expected: wanted.digest, found: digest };
   }
   return undefined;
