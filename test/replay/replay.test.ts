@@ -30,7 +30,7 @@ describe('recorded histories', () => {
     const types = files.map(
       (name) => read(name).events?.[0]?.workflowExecutionStartedEventAttributes?.workflowType?.name,
     );
-    expect([...new Set(types)].sort()).toEqual(['buildImage', 'installMachine']);
+    expect([...new Set(types)].sort()).toEqual(['buildImage', 'installMachine', 'runMachine']);
   });
 
   it.each(files)('%s replays', async (name) => {
