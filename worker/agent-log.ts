@@ -3,13 +3,15 @@ import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import type Docker from 'dockerode';
 import type { AgentHost } from './agents.ts';
 
-/** Appends the output of a container to `agent-MACHINE.log` until it ends. */
+/**
+ * Appends what a container says to `agent-MACHINE.log` until it ends.
+ * @param output attached to the container's standard output and standard error
+ */
 export async function keepLog(
   host: AgentHost,
-  container: Docker.Container,
+  output: NodeJS.ReadableStream,
   machineId: string,
 ): Promise<void> {
   await mkdir(host.paths.logs, { recursive: true });
@@ -17,12 +19,11 @@ export async function keepLog(
     flags: 'a',
     mode: 0o600,
   });
-  const stream = await container.logs({ follow: true, stdout: true, stderr: true });
   const lines = new PassThrough();
   lines.pipe(file);
-  host.docker.modem.demuxStream(stream, lines, lines);
-  stream.once('close', () => lines.end());
-  stream.once('error', (error) => {
+  host.docker.modem.demuxStream(output, lines, lines);
+  output.once('close', () => lines.end());
+  output.once('error', (error) => {
     host.logger.warn({ machineId, err: error }, 'reading the output of the agent failed');
     lines.end();
   });

@@ -96,13 +96,14 @@ async function keepAgents(
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
+  const watched = new Set<string>();
   let host: AgentHost | undefined;
   // Asking the engine costs it a tenth of a second: it is asked when something has changed. The first look also finds
   // what a killed server left.
   let settled: string | undefined;
   while (!signal.aborted) {
     try {
-      host ??= await agentHost(paths, client, environment, logger);
+      host ??= { ...(await engineAndImage(paths, logger)), paths, client, environment, logger, watched };
       const requests = await standingRequests(host);
       const wanted = JSON.stringify(requests);
       if (wanted !== settled) {
@@ -121,15 +122,13 @@ async function keepAgents(
   if (host) await stopAgents(host);
 }
 
-async function agentHost(
+async function engineAndImage(
   paths: StatePaths,
-  client: Client,
-  environment: Readonly<Record<string, string>>,
   logger: Logger,
-): Promise<AgentHost> {
+): Promise<Pick<AgentHost, 'docker' | 'image'>> {
   const engine = await openEngine(paths);
   const image = await ensureAgentImage(engine, paths, (line) => logger.info(line));
-  return { docker: engine.docker, image, paths, client, environment, logger, watched: new Set() };
+  return { docker: engine.docker, image };
 }
 
 const logger = installLogger('server');

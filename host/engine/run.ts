@@ -114,12 +114,13 @@ async function startAndWait(container: Container, run: ContainerRun): Promise<nu
     await attempt(what, () => container.start());
     run.signal?.addEventListener('abort', kill, { once: true });
     if (run.signal?.aborted) kill();
+    // Its output ends with it. Waiting for that first costs nothing, where podman 4's own wait polls all the time.
+    await Promise.race([drained, killed.promise]);
     const { StatusCode } = await Promise.race([
       attempt(what, () => container.wait() as Promise<{ StatusCode: number }>),
       killed.promise,
     ]);
     run.signal?.throwIfAborted();
-    await drained;
     return StatusCode;
   } finally {
     run.signal?.removeEventListener('abort', kill);
