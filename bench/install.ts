@@ -79,9 +79,9 @@ function memory(root: string): Record<string, number> {
       const kibibytes = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
       if (kind && kibibytes) found[kind] = Math.round(Number(kibibytes) / 1024);
     } catch (error) {
-      // It has ended while it was looked at.
-      if (!(error instanceof Error && 'code' in error && ['ENOENT', 'ESRCH'].includes(String(error.code))))
-        throw error;
+      // It has ended while it was looked at, or is not even root's to look at.
+      const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+      if (!['ENOENT', 'ESRCH', 'EACCES'].includes(code)) throw error;
     }
   }
   return found;

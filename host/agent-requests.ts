@@ -2,6 +2,7 @@
  * Which machines shall have an agent on this host. `iguana install` asks for one here; the server keeps the agent's
  * container running for as long as the request stands, whatever is killed in between.
  */
+import { type FSWatcher, watch } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readJsonFile, writeJsonFile } from './json-file.ts';
@@ -36,4 +37,10 @@ export async function requestedAgents(paths: StatePaths): Promise<AgentRequest[]
     names.map((name) => readJsonFile<AgentRequest>(join(folder(paths), name))),
   );
   return requests.filter((request) => request !== undefined);
+}
+
+/** Calls back when requests may have changed; more often than they did. Close what it answers. */
+export async function watchRequests(paths: StatePaths, onChange: () => void): Promise<FSWatcher> {
+  await mkdir(folder(paths), { recursive: true });
+  return watch(folder(paths), onChange);
 }

@@ -10,22 +10,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import type { Logger } from 'pino';
-import { ensureAgentImage } from '../host/containers/agent.ts';
-import { openEngine } from '../host/engine/open.ts';
 import { writeJsonFile } from '../host/json-file.ts';
 import { findServer, processStart, type ServerRecord, serverRecordPath } from '../host/server-record.ts';
 import { type StatePaths, statePaths } from '../host/state.ts';
 import { EMBEDDED_NAMESPACE, embeddedTemporal, untilTemporalReady } from '../host/temporal/server.ts';
 import { supplyTemporal } from '../host/temporal/supply.ts';
 import { SEARCH_ATTRIBUTES } from '../workflows/api.ts';
-import { type AgentHost, reconcileAgents, standingRequests, stopAgents } from './agents.ts';
+import { keepAgents } from './keep-agents.ts';
 import { installLogger } from './log.ts';
 import { reportPort } from './report-port.ts';
 import { SupervisedChild } from './supervise.ts';
 import { waitForPollers } from './wait-for-pollers.ts';
-
-/** How soon a requested agent starts, and a dead one is started again. */
-const RECONCILE_MS = 1_000;
 
 /** How long stopping waits for the agents to end the step they are in. */
 const STOP_MS = 15_000;
@@ -86,49 +81,6 @@ async function main(paths: StatePaths, logger: Logger): Promise<void> {
     await connection.close();
     await temporalServer.stop();
   }
-}
-
-/** Keeps agents running until told to stop. Whatever fails, the engine above all, is tried again. */
-async function keepAgents(
-  paths: StatePaths,
-  client: Client,
-  environment: Readonly<Record<string, string>>,
-  logger: Logger,
-  signal: AbortSignal,
-): Promise<void> {
-  const watched = new Set<string>();
-  let host: AgentHost | undefined;
-  // Asking the engine costs it a tenth of a second: it is asked when something has changed. The first look also finds
-  // what a killed server left.
-  let settled: string | undefined;
-  while (!signal.aborted) {
-    try {
-      host ??= { ...(await engineAndImage(paths, logger)), paths, client, environment, logger, watched };
-      const requests = await standingRequests(host);
-      const wanted = JSON.stringify(requests);
-      if (wanted !== settled) {
-        settled = wanted;
-        await reconcileAgents(host, requests, () => {
-          settled = undefined;
-        });
-      }
-    } catch (error) {
-      logger.warn({ err: error }, 'looking after the agents failed; trying again');
-      host = undefined;
-      settled = undefined;
-    }
-    await sleep(RECONCILE_MS, undefined, { signal }).catch(() => undefined);
-  }
-  if (host) await stopAgents(host);
-}
-
-async function engineAndImage(
-  paths: StatePaths,
-  logger: Logger,
-): Promise<Pick<AgentHost, 'docker' | 'image'>> {
-  const engine = await openEngine(paths);
-  const image = await ensureAgentImage(engine, paths, (line) => logger.info(line));
-  return { docker: engine.docker, image };
 }
 
 const logger = installLogger('server');
