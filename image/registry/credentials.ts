@@ -1,0 +1,14 @@
+/** Credentials for a registry. */
+
+/** What a registry accepts from us. Never shown. */
+export type Credentials =
+  | { readonly kind: 'password'; readonly username: string; readonly password: string }
+  /** An OAuth2 refresh token. */
+  | { readonly kind: 'identity'; readonly token: string }
+  /** A bearer token, used as it is. */
+  | { readonly kind: 'bearer'; readonly token: string };
+
+/** Credentials are there, and cannot be used. */
+export class BadCredentials extends Error {
+  override readonly name = 'BadCredentials';
+}

@@ -1,0 +1,82 @@
+/** An OCI layout folder on a plain web server. */
+import { readBlob, readRange } from './blob-read.ts';
+import type { Task } from './errors.ts';
+import { HttpClient, type HttpOptions } from './http.ts';
+import type { HttpAnswer } from './http-answer.ts';
+import { chooseEntry, type IndexEntry, MAX_INDEX_BYTES, parseIndexJson, taggedEntry } from './index-json.ts';
+import { formatReference, type WebReference } from './reference.ts';
+import type { BlobDescriptor, ImageSource, ManifestBytes } from './source.ts';
+
+/** Reads from a web server. Every call asks once: trying again is for `MirroredSource`. */
+export class WebSource implements ImageSource {
+  readonly name: string;
+  readonly #reference: WebReference;
+  readonly #http: HttpClient;
+  readonly #authorization: string | undefined;
+
+  constructor(reference: WebReference, options: HttpOptions = {}) {
+    this.#reference = reference;
+    this.name = formatReference(reference);
+    this.#http = new HttpClient(new URL(reference.url).host, options);
+    const { credentials } = reference;
+    this.#authorization =
+      credentials &&
+      `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`;
+  }
+
+  async manifest(signal?: AbortSignal): Promise<ManifestBytes> {
+    const { task, entries } = await this.#index(signal);
+    return await this.#manifestOf(chooseEntry(task, entries, this.#reference), signal);
+  }
+
+  async attached(tag: string, signal?: AbortSignal): Promise<ManifestBytes | undefined> {
+    const { entries } = await this.#index(signal);
+    const entry = taggedEntry(entries, tag);
+    return entry && (await this.#manifestOf(entry, signal));
+  }
+
+  async blob(blob: BlobDescriptor, signal?: AbortSignal): Promise<Buffer> {
+    return await readBlob(this.name, blob, (task, headers) =>
+      this.#get(task, { path: pathOf(blob), headers, signal }),
+    );
+  }
+
+  async range(blob: BlobDescriptor, offset: number, length: number, signal?: AbortSignal): Promise<Buffer> {
+    return await readRange(this.name, { blob, offset, length }, (task, headers) =>
+      this.#get(task, { path: pathOf(blob), headers, signal }),
+    );
+  }
+
+  reject(): boolean {
+    return false;
+  }
+
+  async close(): Promise<void> {
+    await this.#http.close();
+  }
+
+  /** Read each time: a folder on a web server may be replaced by a newer one. */
+  async #index(signal: AbortSignal | undefined): Promise<{ task: Task; entries: readonly IndexEntry[] }> {
+    const task: Task = { doing: 'reading index.json', source: this.name };
+    const answer = await this.#get(task, { path: 'index.json', headers: {}, signal });
+    if (answer.status !== 200) throw await answer.failure();
+    return { task, entries: parseIndexJson(task, await answer.atMost(MAX_INDEX_BYTES)) };
+  }
+
+  async #manifestOf({ digest, size, mediaType }: IndexEntry, signal?: AbortSignal): Promise<ManifestBytes> {
+    return { bytes: await this.blob({ digest, sizeBytes: size }, signal), digest, mediaType };
+  }
+
+  #get(
+    task: Task,
+    {
+      path,
+      ...rest
+    }: { path: string; headers: Readonly<Record<string, string>>; signal: AbortSignal | undefined },
+  ): Promise<HttpAnswer> {
+    const url = new URL(path, this.#reference.url);
+    return this.#http.send(task, { method: 'GET', url, authorization: this.#authorization, ...rest });
+  }
+}
+
+const pathOf = ({ digest }: BlobDescriptor): string => `blobs/${digest.replace(':', '/')}`;
