@@ -3,6 +3,7 @@
 #
 #   setup.sh node    npm packages and with them Node 26: enough for commands that only read and compute
 #   setup.sh all     also system packages, Temporal and the container images
+#   setup.sh tests   also what only the tests need
 set -eu
 
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -36,7 +37,9 @@ install_packages() {
 }
 
 system_packages() {
-  wanted_packages=$(sed 's/#.*//' "$here/setup/packages-debian.txt")
+  set -- "$here/setup/packages-debian.txt"
+  [ "$wanted" != tests ] || set -- "$@" "$here/setup/packages-debian-tests.txt"
+  wanted_packages=$(sed 's/#.*//' "$@")
   # shellcheck disable=SC2016,SC2086 # dpkg-query's own variables; one word a package
   installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' $wanted_packages 2>/dev/null | sed -n 's/^installed //p')
   missing=

@@ -8,6 +8,8 @@ import type { Output } from '../output/output.ts';
 import { person } from '../person.ts';
 import { action, define, group } from './define.ts';
 import { connectStarting, follow } from './following.ts';
+import { registerImageCopy } from './image-copy.ts';
+import { registerImageSign } from './image-sign.ts';
 
 interface BuildOptions {
   readonly file: string;
@@ -49,6 +51,8 @@ export function registerImage(program: Command): void {
     .option('--all', 'remove images too')
     .option('--dry-run', 'only tell')
     .action(action(collect));
+  registerImageCopy(image);
+  registerImageSign(image);
 }
 
 async function build(

@@ -1,0 +1,83 @@
+/** Options of the commands that reach images elsewhere: how to connect, and whose signature is demanded. */
+import { type Command, Option } from 'commander';
+import type { Digest } from '../../image/digest.ts';
+import type { Signer } from '../../image/signature/verify.ts';
+import type { ImageSource } from '../../image/source/source.ts';
+import type { OpenOptions } from '../../image/transfer/open.ts';
+
+/** What {@link withConnectionOptions} adds. */
+export interface ConnectionOptions {
+  readonly authfile?: string;
+  readonly ca?: string;
+  readonly certDir?: string;
+  readonly plainHttp?: boolean;
+}
+
+/** What {@link withSignatureOptions} adds. */
+export interface SignatureOptions {
+  readonly key?: readonly string[];
+  readonly signedIdentity?: string;
+}
+
+/** The forms of references, for the help of commands. */
+export const REFERENCE_HELP =
+  'References: oci:FOLDER[:TAG], docker://HOST/REPOSITORY[:TAG|@DIGEST], http(s)://HOST/FOLDER[:TAG|@DIGEST].\n' +
+  'Credentials come from --authfile, $REGISTRY_AUTH_FILE, or the files of podman, skopeo and Docker.';
+
+/** Adds the options for connecting to registries and web servers. */
+export function withConnectionOptions(command: Command): Command {
+  return command
+    .option('--authfile <file>', 'credentials for registries, as podman and Docker keep them')
+    .option('--ca <file>', 'further authorities for TLS, PEM')
+    .option('--cert-dir <folder>', 'authorities (*.crt) and our own certificate (*.cert, *.key)')
+    .option('--plain-http', 'speak with registries without TLS');
+}
+
+/** Adds the options for verifying who signed an image. */
+export function withSignatureOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--key <file>',
+        'public key that must have signed the image; may be given more than once',
+      ).argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]),
+    )
+    .option('--signed-identity <name>', 'the name that must have been signed with it; needs --key');
+}
+
+/** The options in the library's words. */
+export function connectionOf({ authfile, ca, certDir, plainHttp }: ConnectionOptions): OpenOptions {
+  return {
+    ...(authfile !== undefined && { authFile: authfile }),
+    ...(ca !== undefined && { caFile: ca }),
+    ...(certDir !== undefined && { certDir }),
+    ...(plainHttp !== undefined && { plainHttp }),
+  };
+}
+
+/**
+ * Verifies an image where keys are given.
+ * @returns its digest and who signed it; undefined where no key is given
+ * @throws NotTrusted, BadKey
+ */
+export async function verifiedBy(
+  source: ImageSource,
+  { key: paths = [], signedIdentity }: SignatureOptions,
+  signal?: AbortSignal,
+): Promise<{ digest: Digest; signer: Signer } | undefined> {
+  if (paths.length === 0) {
+    if (signedIdentity === undefined) return undefined;
+    const { usageError } = await import('../errors.ts');
+    throw usageError('--signed-identity needs --key: without a trusted key a name proves nothing');
+  }
+  const [{ readPublicKey }, { verifySignature }] = await Promise.all([
+    import('../../image/signature/public-key.ts'),
+    import('../../image/signature/verify.ts'),
+  ]);
+  const keys = await Promise.all(paths.map(readPublicKey));
+  const { digest } = await source.manifest(signal);
+  return {
+    digest,
+    signer: await verifySignature(source, digest, { keys, identity: signedIdentity, signal }),
+  };
+}
