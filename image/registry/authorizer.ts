@@ -35,12 +35,16 @@ export class Authorizer {
   /**
    * Answers a demand.
    * @param header `WWW-Authenticate` of the answer with status 401
+   * @param used what the refused request was authorised with
    * @throws AccessDenied where there is no answer to it
    */
   async answer(
     task: Task,
-    { header, scope }: { header: string | undefined; scope: string },
+    { header, scope, used }: { header: string | undefined; scope: string; used: string | undefined },
   ): Promise<string> {
+    // Another request may have got a token since this one was sent.
+    const current = this.current(scope);
+    if (current !== undefined && current !== used) return current;
     const challenge = parseChallenge(header);
     if (!challenge) throw new AccessDenied(task, 'it demands an unknown kind of authentication');
     // Requests that are refused at the same time wait for the same token; so it is not given up when one of them is.

@@ -65,7 +65,7 @@ export class RegistryClient {
     if (first.status !== 401) return first;
     const header = first.header('www-authenticate');
     await first.drain();
-    const authorization = await this.#authorizer.answer(task, { header, scope });
+    const authorization = await this.#authorizer.answer(task, { header, scope, used: known });
     const second = await this.#send(task, request, authorization);
     if (second.status !== 401 && second.status !== 403) return second;
     const failure = await second.failure();

@@ -46,9 +46,6 @@ const encryptedSchema = z.object({
 const KEY_BYTES = 32;
 const ENCRYPTED = /-----BEGIN ENCRYPTED (?:SIGSTORE|COSIGN) PRIVATE KEY-----([A-Za-z0-9+/=\s]+)-----END/;
 
-/** Whether a file's content is a key that only a password opens. */
-export const isEncrypted = (pem: string): boolean => ENCRYPTED.test(pem);
-
 /**
  * @param password asked for only where the key is encrypted
  * @throws BadKey, WrongPassword

@@ -104,7 +104,7 @@ export class HttpClient {
   #agentFor({ protocol, host }: URL): Promise<Agent> {
     const kind = protocol === 'http:' ? 'plain' : host === this.#host ? 'own' : 'other';
     const known = this.#agents.get(kind);
-    if (known) return known;
+    if (known !== undefined) return known;
     const made = this.#makeAgent(kind, host);
     this.#agents.set(kind, made);
     return made;

@@ -135,7 +135,7 @@ function splitWhich(text: string, path: string): { rest: string; which: Which } 
     );
   }
   const colon = named.indexOf(':', named.lastIndexOf('/') + 1);
-  const hasTag = colon >= 0 && !(text.startsWith('docker://') && !named.includes('/'));
+  const hasTag = colon >= 0;
   const tag = hasTag ? named.slice(colon + 1) : undefined;
   if (tag !== undefined && !TAG.test(tag)) throw new BadReference(text, `\`${tag}\` is no tag`);
   return {

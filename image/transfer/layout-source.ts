@@ -96,7 +96,7 @@ export class LayoutSource implements ImageSource {
 
   #open(blob: BlobDescriptor): Promise<FileHandle> {
     const known = this.#files.get(blob.digest);
-    if (known) return known;
+    if (known !== undefined) return known;
     const opened = open(blobPath(this.#reference.folder, blob), 'r');
     this.#files.set(blob.digest, opened);
     return opened;
