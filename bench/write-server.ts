@@ -1,0 +1,52 @@
+/** nginx on loopback, as in front of an image store. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
+import { freePort } from '../host/free-port.ts';
+
+/** A running server. */
+export interface Server {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+/** Serves the files of a folder, with nginx's own defaults for all that matters: one worker, sendfile, keep-alive. */
+export async function serveFolder(root: string): Promise<Server> {
+  const folder = await mkdtemp(join(tmpdir(), 'iguana-bench-nginx-'));
+  const port = await freePort();
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    .map((name) => `${name}_temp_path ${folder}/${name};`)
+    .join(' ');
+  await writeFile(
+    join(folder, 'nginx.conf'),
+    `daemon off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log; user root;
+     events {}
+     http {
+       access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000; ${temporary}
+       server { listen 127.0.0.1:${port}; root ${root}; }
+     }`,
+  );
+  const child = execa('nginx', ['-c', join(folder, 'nginx.conf'), '-e', join(folder, 'error.log')], {
+    reject: false,
+  });
+  const url = `http://127.0.0.1:${port}`;
+  const answers = () =>
+    fetch(url).then(
+      () => true,
+      () => false,
+    );
+  while (!(await answers())) {
+    if (child.exitCode !== null) throw new Error(`starting nginx: it ended: ${(await child).stderr}`);
+    await sleep(50);
+  }
+  return {
+    url,
+    stop: async () => {
+      child.kill('SIGTERM');
+      await child;
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
