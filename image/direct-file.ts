@@ -13,11 +13,14 @@ const { WebAssembly } = globalThis as unknown as {
 const WASM_PAGE_BYTES = 64 * 1024;
 
 /** Direct access wants offsets and lengths in whole blocks; 4096 suits every disk. */
-const BLOCK_BYTES = 4096;
+export const BLOCK_BYTES = 4096;
 
-/** A buffer of one chunk that direct access accepts. */
-export function alignedBuffer(): Buffer {
-  return Buffer.from(new WebAssembly.Memory({ initial: CHUNK_BYTES / WASM_PAGE_BYTES }).buffer);
+/**
+ * A buffer that direct access accepts.
+ * @param bytes a multiple of 64 KiB; default one chunk
+ */
+export function alignedBuffer(bytes = CHUNK_BYTES): Buffer {
+  return Buffer.from(new WebAssembly.Memory({ initial: bytes / WASM_PAGE_BYTES }).buffer);
 }
 
 /** A file or block device, read and written in chunks at any offset. */

@@ -1,0 +1,67 @@
+/** What a write is asked for, and what it tells. */
+import type { BlobDescriptor } from '../source/source.ts';
+import type { OpenOptions } from '../transfer/open.ts';
+import type { BatchChunk, Tally } from './batch.ts';
+import type { ByteRange } from './flusher.ts';
+
+/** One part of an image, as its verified chunk table describes it. */
+export interface WritePart {
+  /** Raw bytes. */
+  readonly sizeBytes: number;
+  /** Of the chunks, raw: what is not zero. */
+  readonly dataBytes: number;
+  /** Longest chunk, raw bytes. */
+  readonly maxChunkBytes: number;
+  /** The packs that chunks name by their index. */
+  readonly packs: readonly BlobDescriptor[];
+  /** From the start, in order, without overlap; may be asked for more than once. */
+  chunks(): Iterable<BatchChunk>;
+}
+
+/** Where the bytes come from: plain data, because every worker thread makes its own connections from it. */
+export interface WriteSource {
+  /** Places with the same image, in the order of preference. */
+  readonly references: readonly string[];
+  readonly options?: OpenOptions;
+}
+
+/** What is written where. */
+export interface WriteRequest {
+  readonly part: WritePart;
+  readonly source: WriteSource;
+  /** A block device, or a file that is large enough. Nobody else may use it meanwhile. */
+  readonly target: string;
+  /** Where the image begins on the target; a multiple of 4096. Default 0. */
+  readonly targetOffset?: number;
+  /** What an earlier write of this image said to be flushed. It is believed only as far as the hashes fit. */
+  readonly flushed?: readonly ByteRange[];
+  /** The image that the target should hold now: its chunks are kept or copied where the hashes fit. */
+  readonly held?: WritePart;
+  /** Whether everything is read back from the device and compared when it is written. Default true. */
+  readonly readBack?: boolean;
+  readonly onProgress?: (progress: WriteProgress) => void;
+  /** Stops between chunks; what is flushed stays, and nothing boots from it. */
+  readonly signal?: AbortSignal;
+  /** Worker threads; default one for each core, at most 4: each needs about 40 MiB. */
+  readonly threads?: number;
+}
+
+/** How far a write has come. */
+export interface WriteProgress extends Tally {
+  readonly phase: 'writing' | 'reading back';
+  /** Raw bytes of chunks that are done in this phase, of {@link totalBytes}. */
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+  /** What is flushed, for {@link WriteRequest.flushed} of the next attempt. */
+  readonly flushed: readonly ByteRange[];
+  readonly bytesPerSecond: number;
+  /** Undefined while nobody can say. */
+  readonly secondsLeft: number | undefined;
+}
+
+/** What was done. */
+export interface WriteReport extends Tally {
+  readonly seconds: number;
+  /** Bytes that were read back and compared. */
+  readonly readBack: number;
+}

@@ -1,0 +1,146 @@
+/**
+ * Writes an image onto a disk with all cores.
+ *
+ * The order is what keeps a half-written disk from booting: first the start of the disk is made zero and flushed, then
+ * everything else is written and flushed, then the first chunk.
+ */
+import { availableParallelism } from 'node:os';
+import { DirectFile } from '../direct-file.ts';
+import type { Batch, BatchChunk } from './batch.ts';
+import { Crew } from './crew.ts';
+import { Flusher } from './flusher.ts';
+import { batchesOf } from './plan.ts';
+import { ProgressMeter } from './progress.ts';
+import { readBack } from './read-back.ts';
+import type { WriteReport, WriteRequest } from './request.ts';
+import { resuming } from './resume.ts';
+import { reusePlan } from './reuse.ts';
+import { Zeroer } from './zeros.ts';
+
+const MAX_THREADS = 4;
+const SLABS_PER_THREAD = 2;
+const SLAB_BYTES = 4 << 20;
+const PACKED_BYTES = 2 << 20;
+const WASM_PAGE_BYTES = 64 << 10;
+/** Where no chunk begins at the start of the image: any table of partitions or boot sector that was there before. */
+const FIRST_BYTES = 64 << 10;
+
+/**
+ * Writes all of a part.
+ * @throws TargetTooSmall before anything is written; CorruptChunk before a wrong byte is; SourceError, AllSourcesFailed, ImageIoError.
+ *   After a failure nothing boots from the target, and a further call goes on from what was flushed.
+ */
+export async function writeImage(request: WriteRequest): Promise<WriteReport> {
+  const target = await DirectFile.open(request.target, 'r+');
+  try {
+    const { part, targetOffset = 0 } = request;
+    await target.requireSize(targetOffset + part.sizeBytes);
+    return await new ImageWrite(request, target).run();
+  } finally {
+    await target.close();
+  }
+}
+
+class ImageWrite {
+  readonly #request: WriteRequest;
+  readonly #target: DirectFile;
+  readonly #meter: ProgressMeter;
+  /** What has to stand at the start of the disk, and how much of it there is. */
+  readonly #first: BatchChunk | undefined;
+  readonly #firstBytes: number;
+
+  constructor(request: WriteRequest, target: DirectFile) {
+    this.#request = request;
+    this.#target = target;
+    this.#meter = new ProgressMeter(request);
+    for (const chunk of request.part.chunks()) {
+      if (chunk.offset === 0) this.#first = chunk;
+      break;
+    }
+    this.#firstBytes = this.#first?.length ?? Math.min(FIRST_BYTES, request.part.sizeBytes);
+  }
+
+  async run(): Promise<WriteReport> {
+    const { part, source, target, targetOffset = 0, threads = defaultThreads(), signal } = this.#request;
+    const slabBytes = Math.ceil(Math.max(SLAB_BYTES, part.maxChunkBytes) / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
+    const crew = new Crew(threads, {
+      references: source.references,
+      options: source.options ?? {},
+      packs: part.packs,
+      target,
+      targetOffset,
+      slabs: SLABS_PER_THREAD,
+      slabBytes,
+    });
+    try {
+      await this.#eraseStart();
+      const limits = { rawBytes: slabBytes, packedBytes: PACKED_BYTES };
+      await this.#writeRest(crew, limits);
+      await this.#writeStart(crew);
+      signal?.throwIfAborted();
+      const isReadBack = this.#request.readBack ?? true;
+      const bytes = isReadBack ? await readBack(crew, this.#request, { limits, meter: this.#meter }) : 0;
+      return { ...this.#meter.tally, readBack: bytes, seconds: this.#meter.seconds };
+    } finally {
+      await crew.close();
+    }
+  }
+
+  /** What boots now must not boot when half of it is replaced. */
+  async #eraseStart(): Promise<void> {
+    const { targetOffset = 0 } = this.#request;
+    await new Zeroer(this.#target).zero({ offset: targetOffset, length: this.#firstBytes });
+    await this.#target.flush();
+  }
+
+  async #writeRest(crew: Crew, limits: { rawBytes: number; packedBytes: number }): Promise<void> {
+    const { part, held, flushed = [], signal } = this.#request;
+    const flusher = new Flusher(flushed, {
+      flush: () => this.#target.flush(),
+      onFlushed: (ranges) => this.#meter.flushed(ranges),
+    });
+    const region = { start: this.#firstBytes, end: part.sizeBytes };
+    const reuse = held && reusePlan(part, held, { limits, destroyedBytes: this.#firstBytes });
+    try {
+      if (reuse) {
+        await crew.run(
+          reuse.copies(flushed.length > 0 ? 'resume' : 'write'),
+          (batch, tally) => this.#meter.add(batch, tally),
+          signal,
+        );
+        await this.#target.flush();
+      }
+      const all = batchesOf(reuse?.chunks() ?? part.chunks(), region, limits);
+      const plan = resuming(reuse?.withoutCopied(all) ?? all, flushed);
+      await crew.run(
+        plan.batches,
+        (batch, tally) => {
+          plan.onWritten(batch, tally);
+          this.#meter.add(batch, tally);
+          flusher.written([batch.start, batch.end]);
+        },
+        signal,
+      );
+    } catch (error) {
+      // What is written is worth keeping; when even that fails, the first failure is still the one to tell.
+      await Promise.allSettled([flusher.end()]);
+      throw error;
+    }
+    await flusher.end();
+  }
+
+  async #writeStart(crew: Crew): Promise<void> {
+    if (!this.#first) return;
+    const batch: Batch = {
+      start: 0,
+      end: this.#firstBytes,
+      chunks: [this.#first],
+      zeros: [],
+      mode: 'write',
+    };
+    await crew.run([batch], (done, tally) => this.#meter.add(done, tally), this.#request.signal);
+    await this.#target.flush();
+  }
+}
+
+const defaultThreads = (): number => Math.min(MAX_THREADS, availableParallelism());
