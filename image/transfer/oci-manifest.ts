@@ -21,6 +21,7 @@ const descriptorSchema = z.object({
 const manifestSchema = z.object({
   schemaVersion: z.literal(2),
   mediaType: z.literal(OCI_MANIFEST).optional(),
+  artifactType: z.string().optional(),
   config: descriptorSchema,
   layers: z.array(descriptorSchema),
 });
