@@ -58,6 +58,31 @@ export class LayoutTarget implements ImageTarget {
     });
   }
 
+  /**
+   * Writes a blob whose digest is known when it is written.
+   * @returns what it turned out to be; nothing is written where nothing comes
+   */
+  async putNew(pieces: AsyncIterable<Buffer>): Promise<BlobDescriptor> {
+    const folder = join(this.#folder, 'blobs', 'sha256');
+    const incoming = join(folder, `incoming.${process.pid}`);
+    return await this.#writing(incoming, async () => {
+      await mkdir(folder, { recursive: true });
+      const hash = createHash('sha256');
+      let sizeBytes = 0;
+      await writeDurably(incoming, async (write) => {
+        for await (const piece of pieces) {
+          hash.update(piece);
+          sizeBytes += piece.length;
+          await write(piece);
+        }
+      });
+      const blob: BlobDescriptor = { digest: `sha256:${hash.digest('hex')}`, sizeBytes };
+      if (sizeBytes === 0) await rm(incoming);
+      else await rename(incoming, blobPath(this.#folder, blob));
+      return blob;
+    });
+  }
+
   async putManifest(manifest: ManifestBytes, tag: string | undefined): Promise<void> {
     const { bytes, digest, mediaType } = manifest;
     await this.put({ digest, sizeBytes: bytes.length }, () => onePiece(bytes));
@@ -111,9 +136,9 @@ export class LayoutTarget implements ImageTarget {
   }
 
   /** Names the file in failures of the filesystem; others pass. */
-  async #writing(path: string, action: () => Promise<void>): Promise<void> {
+  async #writing<T>(path: string, action: () => Promise<T>): Promise<T> {
     try {
-      await action();
+      return await action();
     } catch (error) {
       throw errorCode(error) === undefined ? error : new ImageIoError(`writing ${path}`, error);
     }

@@ -1,0 +1,34 @@
+/**
+ * Where chunks begin and end. Boundaries follow the content: where bytes are inserted or moved by whole blocks, the chunks
+ * behind them are the same as before. Measured against others in docs/decisions.md.
+ */
+import { crc32 } from 'node:zlib';
+import { BLOCK_BYTES } from '../format/limits.ts';
+
+/** How long chunks are. */
+export interface ChunkSizes {
+  /** Below it no boundary is looked for; a run of zeros this long is left out. */
+  readonly minBytes: number;
+  /** How far it is on average from there to the next boundary; a power of two. */
+  readonly averageBytes: number;
+  readonly maxBytes: number;
+}
+
+/** As many chunks as an image of any size shall have at most. */
+const AIMED_CHUNKS = 2 ** 20;
+const SMALLEST_AVERAGE = 128 * 2 ** 10;
+const LARGEST_AVERAGE = 2 * 2 ** 20;
+
+/** The sizes for an image: small ones find more of an older image, large ones make tables that stay small. */
+export function chunkSizesFor(sizeBytes: number): ChunkSizes {
+  const wanted = 2 ** Math.ceil(Math.log2(Math.max(1, sizeBytes / AIMED_CHUNKS)));
+  const averageBytes = Math.min(LARGEST_AVERAGE, Math.max(SMALLEST_AVERAGE, wanted));
+  return { minBytes: averageBytes / 4, averageBytes, maxBytes: averageBytes * 4 };
+}
+
+/**
+ * Whether a chunk may end behind this block. Only the block decides, so that it takes one block to be in step again.
+ * CRC-32 (ISO 3309) spreads well enough, and Node computes it natively.
+ */
+export const isBoundary = (block: Buffer, { averageBytes }: ChunkSizes): boolean =>
+  crc32(block) % (averageBytes / BLOCK_BYTES) === 0;

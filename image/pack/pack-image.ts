@@ -1,0 +1,57 @@
+/** Packing: from disk and filesystem images to an Iguana image in an OCI layout folder. */
+import { type Digest, digestOf } from '../digest.ts';
+import { encodeConfig, type Part } from '../format/config.ts';
+import { encodeManifest } from '../format/manifest.ts';
+import type { BlobDescriptor } from '../source/source.ts';
+import { onePiece } from '../transfer/blob-stream.ts';
+import type { LayoutTarget } from '../transfer/layout-target.ts';
+import { type PackSettings, type PartInput, packPart } from './pack-part.ts';
+
+/** What is packed into one image. */
+export interface PackRequest extends PackSettings {
+  /** For people. */
+  readonly name?: string | undefined;
+  /** Under which the folder has it; without one it is named by its digest only. */
+  readonly tag?: string | undefined;
+  readonly parts: readonly PartInput[];
+}
+
+/** What came of it. */
+export interface PackedImage {
+  /** Of the manifest. */
+  readonly digest: Digest;
+  readonly parts: readonly Part[];
+  /** Bytes of all packs. */
+  readonly packedBytes: number;
+}
+
+/**
+ * Packs an image. The manifest is written last: an image that could not be finished does not exist, and what it
+ * has left in the folder is used by the next attempt.
+ * @throws ImageIoError, and what the inputs throw
+ */
+export async function packImage(target: LayoutTarget, request: PackRequest): Promise<PackedImage> {
+  const parts: Part[] = [];
+  const packs = new Map<Digest, BlobDescriptor>();
+  for (const input of request.parts) {
+    const packed = await packPart(target, input, request);
+    parts.push(packed.part);
+    for (const pack of packed.packs) packs.set(pack.digest, pack);
+  }
+  const { name } = request;
+  const config = encodeConfig({ version: 1, ...(name !== undefined && { name }), parts });
+  const configBlob = { digest: digestOf(config), sizeBytes: config.length };
+  await target.put(configBlob, () => onePiece(config));
+  const all = [...packs.values()];
+  const manifest = encodeManifest({
+    config: configBlob,
+    tables: parts.map(({ table }) => table),
+    packs: all,
+  });
+  await target.putManifest(manifest, request.tag);
+  return {
+    digest: manifest.digest,
+    parts,
+    packedBytes: all.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+  };
+}
