@@ -58,7 +58,7 @@ export async function referenceImage(release: 'first' | 'next'): Promise<Referen
        dd if="$raw" bs=4096 skip="$first" count="$((\${last:-$first} - first + 1))" status=none
      done >"$out"`,
   );
-  const allocatedZst = await made('allocated.zst', 'zstd -q -9 -T0 -o "$out" "${raw%.raw}.allocated"');
+  const allocatedZst = await made('allocated.zst', `zstd -q -9 -T0 -o "$out" "\${raw%.raw}.allocated"`);
   const [{ size: sizeBytes }, { size: allocatedBytes }] = await Promise.all([stat(raw), stat(allocated)]);
   return { raw, zst, gz, bmap, allocated, allocatedZst, sizeBytes, allocatedBytes };
 }

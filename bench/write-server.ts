@@ -28,8 +28,12 @@ export async function serveFolder(root: string): Promise<Server> {
        server { listen 127.0.0.1:${port}; root ${root}; }
      }`,
   );
+  let said: string | undefined;
   const child = execa('nginx', ['-c', join(folder, 'nginx.conf'), '-e', join(folder, 'error.log')], {
     reject: false,
+  });
+  const ended = child.then(({ stderr }) => {
+    said = stderr;
   });
   const url = `http://127.0.0.1:${port}`;
   const answers = () =>
@@ -38,14 +42,14 @@ export async function serveFolder(root: string): Promise<Server> {
       () => false,
     );
   while (!(await answers())) {
-    if (child.exitCode !== null) throw new Error(`starting nginx: it ended: ${(await child).stderr}`);
+    if (said !== undefined) throw new Error(`starting nginx: it ended: ${said}`);
     await sleep(50);
   }
   return {
     url,
     stop: async () => {
       child.kill('SIGTERM');
-      await child;
+      await ended;
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -57,7 +57,7 @@ export class BatchWork {
     });
     for (const { offset, length } of this.#batch.zeros) {
       if (length < SMALL_ZEROS_BYTES) continue;
-      await zeroer.zero({ offset: targetOffset + offset, length });
+      await zeroer.zero({ offset: targetOffset + offset, length }, { look: this.#batch.mode === 'resume' });
       this.#tally.zeros += length;
     }
     return this.#tally;

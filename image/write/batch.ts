@@ -1,19 +1,8 @@
 /** The work that is handed to one worker at a time: a region of the image, small enough to lose, large enough for full speed. */
+import type { NumberedChunk } from '../format/chunk-table.ts';
 
 /** One chunk of a batch. */
-export interface BatchChunk {
-  /** In the table; for messages. */
-  readonly index: number;
-  /** Bytes from the start of the image. */
-  readonly offset: number;
-  /** Bytes, raw. */
-  readonly length: number;
-  /** SHA-256 of the raw bytes, in hexadecimal. */
-  readonly sha256: string;
-  /** Which of the image's packs has it, and where in it. */
-  readonly pack: number;
-  readonly packedOffset: number;
-  readonly packedLength: number;
+export interface BatchChunk extends NumberedChunk {
   /** Where the disk should hold these bytes already, from the start of the image. It is believed only when the hash fits. */
   readonly from?: number;
 }

@@ -1,22 +1,11 @@
 /** What a write is asked for, and what it tells. */
-import type { BlobDescriptor } from '../source/source.ts';
+import type { ChunkTable } from '../format/chunk-table.ts';
 import type { OpenOptions } from '../transfer/open.ts';
-import type { BatchChunk, Tally } from './batch.ts';
+import type { Tally } from './batch.ts';
 import type { ByteRange } from './flusher.ts';
 
-/** One part of an image, as its verified chunk table describes it. */
-export interface WritePart {
-  /** Raw bytes. */
-  readonly sizeBytes: number;
-  /** Of the chunks, raw: what is not zero. */
-  readonly dataBytes: number;
-  /** Longest chunk, raw bytes. */
-  readonly maxChunkBytes: number;
-  /** The packs that chunks name by their index. */
-  readonly packs: readonly BlobDescriptor[];
-  /** From the start, in order, without overlap; may be asked for more than once. */
-  chunks(): Iterable<BatchChunk>;
-}
+/** One part of an image: its verified table, {@link ChunkTable}. */
+export type WritePart = Pick<ChunkTable, 'sizeBytes' | 'dataBytes' | 'maxChunkBytes' | 'packs' | 'chunks'>;
 
 /** Where the bytes come from: plain data, because every worker thread makes its own connections from it. */
 export interface WriteSource {

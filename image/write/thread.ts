@@ -55,6 +55,7 @@ async function serve(port: MessagePort, setup: ThreadSetup): Promise<void> {
     }
   };
   const close = async (): Promise<void> => {
+    context.zeroer.close();
     await Promise.all([source.close(), target.close()]);
     port.close();
   };

@@ -20,7 +20,7 @@ import { Zeroer } from './zeros.ts';
 const MAX_THREADS = 4;
 const SLABS_PER_THREAD = 2;
 const SLAB_BYTES = 4 << 20;
-const PACKED_BYTES = 2 << 20;
+const PACKED_BYTES = 1 << 20;
 const WASM_PAGE_BYTES = 64 << 10;
 /** Where no chunk begins at the start of the image: any table of partitions or boot sector that was there before. */
 const FIRST_BYTES = 64 << 10;
@@ -89,7 +89,9 @@ class ImageWrite {
   /** What boots now must not boot when half of it is replaced. */
   async #eraseStart(): Promise<void> {
     const { targetOffset = 0 } = this.#request;
-    await new Zeroer(this.#target).zero({ offset: targetOffset, length: this.#firstBytes });
+    const zeroer = new Zeroer(this.#target);
+    await zeroer.zero({ offset: targetOffset, length: this.#firstBytes });
+    zeroer.close();
     await this.#target.flush();
   }
 

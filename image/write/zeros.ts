@@ -1,52 +1,49 @@
 /** Making parts of a target zero, the fast way where it has one. */
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
 import { alignedBuffer, type DirectFile } from '../direct-file.ts';
 import type { Extent } from './batch.ts';
+import { HolePuncher } from './hole-puncher.ts';
+import { isZero } from './is-zero.ts';
 
-/** Smaller runs of zeros are written with the chunks beside them: starting a process takes longer. */
+/** Smaller runs of zeros are written with the chunks beside them: asking another process takes longer. */
 export const SMALL_ZEROS_BYTES = 1 << 20;
 
-const ZERO_BYTES = 4 << 20;
-
-const run = promisify(execFile);
+const PIECE_BYTES = 1 << 20;
 
 /** Zeroes extents of one target. */
 export class Zeroer {
   readonly #target: DirectFile;
+  readonly #puncher: HolePuncher;
   #canPunch = true;
-  #zeros: Buffer | undefined;
+  #piece: Buffer | undefined;
 
   constructor(target: DirectFile) {
     this.#target = target;
+    this.#puncher = new HolePuncher(target.path);
   }
 
   /**
    * Afterwards the extent reads as zeros.
-   *
-   * fallocate(2) punches holes into files, and into block devices too: there the kernel does it only where the device says that
-   * the blocks read as zeros afterwards, and refuses otherwise instead of writing them itself (`BLKDEV_ZERO_NOFALLBACK` in
-   * block/fops.c). Plain discard promises nothing of the kind. Node has no call for it; util-linux has.
+   * @param options `look`: where nothing can be discarded, only what is not zero is written
    * @throws ImageIoError
    */
-  async zero({ offset, length }: Extent): Promise<void> {
-    if (this.#canPunch) {
-      try {
-        const { path } = this.#target;
-        await run('fallocate', ['--punch-hole', '--offset', `${offset}`, '--length', `${length}`, path]);
-        return;
-      } catch {
-        // Whatever the reason was: writing works, or says better what is wrong.
-        this.#canPunch = false;
-      }
+  async zero({ offset, length }: Extent, { look = false }: { look?: boolean } = {}): Promise<void> {
+    if (this.#canPunch && length >= SMALL_ZEROS_BYTES) {
+      // Whatever the reason for a refusal is: writing works, or says better what is wrong.
+      this.#canPunch = await this.#puncher.punch({ offset, length });
+      if (this.#canPunch) return;
     }
-    await this.#write({ offset, length });
+    for (let done = 0; done < length; done += PIECE_BYTES) {
+      await this.#zeroPiece({ offset: offset + done, length: Math.min(PIECE_BYTES, length - done) }, look);
+    }
   }
 
-  async #write({ offset, length }: Extent): Promise<void> {
-    this.#zeros ??= alignedBuffer(ZERO_BYTES);
-    for (let done = 0; done < length; done += ZERO_BYTES) {
-      await this.#target.write(this.#zeros.subarray(0, Math.min(ZERO_BYTES, length - done)), offset + done);
-    }
+  close(): void {
+    this.#puncher.close();
+  }
+
+  async #zeroPiece({ offset, length }: Extent, look: boolean): Promise<void> {
+    this.#piece ??= alignedBuffer(PIECE_BYTES);
+    if (look && isZero(await this.#target.read(this.#piece, length, offset))) return;
+    await this.#target.write(this.#piece.subarray(0, length).fill(0), offset);
   }
 }

@@ -1,0 +1,184 @@
+/** `iguana image write`: an image onto a disk, verified, resumed where it was interrupted, with what the disk holds already. */
+import type { Command } from 'commander';
+import { statePaths } from '../../host/state.ts';
+import type { Image, ImagePart } from '../../image/format/read-image.ts';
+import type { Signer } from '../../image/signature/verify.ts';
+import type { ImageSource } from '../../image/source/source.ts';
+import type { WriteProgress, WriteReport } from '../../image/write/request.ts';
+import { CommandError, usageError } from '../errors.ts';
+import { formatBytes, formatDuration } from '../output/format.ts';
+import type { Output } from '../output/output.ts';
+import { action, define } from './define.ts';
+import { readable } from './image-copy.ts';
+import {
+  type ConnectionOptions,
+  connectionOf,
+  REFERENCE_HELP,
+  type SignatureOptions,
+  verifiedBy,
+  withConnectionOptions,
+  withSignatureOptions,
+} from './image-options.ts';
+import { WriteRecord } from './image-write-record.ts';
+import { openWriteTarget, requireConsent } from './image-write-target.ts';
+
+interface WriteOptions extends ConnectionOptions, SignatureOptions {
+  readonly from?: string;
+  readonly part?: string;
+  readonly unsigned?: boolean;
+  readonly yes?: boolean;
+  readonly readBack: boolean;
+}
+
+/** Adds the command. */
+export function registerImageWrite(image: Command): void {
+  const write = define(image, {
+    usage: 'write <image> <disk>',
+    summary: 'write an image onto a disk, with all cores',
+    description:
+      'Every byte is verified before it is written, and read back when all are. The start of the disk goes last: nothing\n' +
+      'boots from half an image. The same command again goes on where it was interrupted. What the disk holds already, of\n' +
+      'this image or of the one that was written last, is not fetched again.\n' +
+      REFERENCE_HELP,
+    examples: [
+      ['image write docker://registry.example/os/web:1.2 /dev/sdb --key cosign.pub', 'from a registry'],
+      ['image write oci:web disk.img --unsigned', 'into a file, which is made'],
+      ['image write oci:web:1.3 /dev/sdb --from oci:web:1.2 --key cosign.pub', 'only what has changed'],
+    ],
+  })
+    .option('--from <image>', 'the image that the disk holds; default the one that was written last')
+    .option('--part <name>', 'the part of the image; needed where it has more than one')
+    .option('--unsigned', 'write an image that no key vouches for')
+    .option('--yes', 'replace what the disk holds without asking')
+    .option('--no-read-back', 'do not read the disk again when it is written');
+  withConnectionOptions(withSignatureOptions(write)).action(action(run));
+}
+
+async function run(
+  { output, options }: { output: Output; options: WriteOptions },
+  reference: string,
+  disk: string,
+): Promise<undefined> {
+  if (!options.key && !options.unsigned) {
+    throw usageError(`writing ${reference}: nobody is named whose signature it must have`, {
+      remedy: 'Name a public key with --key, or say --unsigned.',
+    });
+  }
+  const [{ openSource }, { readImage }] = await Promise.all([
+    import('../../image/transfer/open.ts'),
+    import('../../image/format/read-image.ts'),
+  ]);
+  const connection = connectionOf(options);
+  const source = readable(() => openSource([reference], connection));
+  try {
+    const manifest = await source.manifest();
+    const verified = await verifiedBy(source, options);
+    // The tag may have been moved between the two.
+    if (verified && verified.digest !== manifest.digest) {
+      throw new CommandError(`verifying ${reference}: it was replaced meanwhile`, { remedy: 'Try again.' });
+    }
+    const image = await readImage(source, { manifest });
+    const part = partOf(image, options.part, reference);
+    const held = options.from === undefined ? undefined : await heldImage(options.from, options);
+    await writePart({ output, options, reference, disk, image, part, held, signer: verified?.signer });
+  } finally {
+    await source.close();
+  }
+  return undefined;
+}
+
+interface PartWrite {
+  readonly output: Output;
+  readonly options: WriteOptions;
+  readonly reference: string;
+  readonly disk: string;
+  readonly image: Image;
+  readonly part: ImagePart;
+  readonly held: ImagePart | undefined;
+  readonly signer: Signer | undefined;
+}
+
+async function writePart(write: PartWrite): Promise<void> {
+  const { output, options, reference, disk, image, part, signer } = write;
+  const [{ writeImage }, { LiveLine }] = await Promise.all([
+    import('../../image/write/writer.ts'),
+    import('../output/live-line.ts'),
+  ]);
+  await using target = await openWriteTarget(disk, part.sizeBytes);
+  const record = await WriteRecord.open(statePaths().root, target.identity);
+  const resumed = record.flushedOf(image.digest, part.name);
+  // Who goes on with what was agreed to before has agreed.
+  if (resumed.length === 0) await requireConsent(output, target, options);
+  const held = write.held?.chunks ?? (await record.heldTable());
+  const live = output.interactive ? new LiveLine() : undefined;
+  try {
+    await record.begin(image.digest, part);
+    const report = await writeImage({
+      part: part.chunks,
+      source: { references: [reference], options: connectionOf(options) },
+      target: target.path,
+      flushed: resumed,
+      ...(held && { held }),
+      readBack: options.readBack,
+      onProgress: (progress) => {
+        record.progress(progress.flushed);
+        live?.show(lineOf(disk, progress));
+      },
+    });
+    await record.complete();
+    live?.clear();
+    output.result(
+      { kind: 'image-write', digest: image.digest, part: part.name, target: target.path, ...report, signer },
+      () => textOf(disk, part, report, signer),
+    );
+  } finally {
+    live?.clear();
+    await record.close();
+  }
+}
+
+/** The older image says only what may be on the disk, and every byte of that is verified: it needs no signature. */
+async function heldImage(reference: string, options: WriteOptions): Promise<ImagePart> {
+  const [{ openSource }, { readImage }] = await Promise.all([
+    import('../../image/transfer/open.ts'),
+    import('../../image/format/read-image.ts'),
+  ]);
+  const source: ImageSource = readable(() => openSource([reference], connectionOf(options)));
+  try {
+    return partOf(await readImage(source), options.part, reference);
+  } finally {
+    await source.close();
+  }
+}
+
+function partOf({ parts }: Image, name: string | undefined, reference: string): ImagePart {
+  const part = name === undefined && parts.length === 1 ? parts[0] : parts.find((one) => one.name === name);
+  if (part) return part;
+  throw usageError(
+    name === undefined
+      ? `writing ${reference}: it has ${parts.length} parts`
+      : `writing ${reference}: it has no part ${name}`,
+    { remedy: `Choose one with --part: ${parts.map((one) => one.name).join(', ')}.` },
+  );
+}
+
+function lineOf(disk: string, { phase, doneBytes, totalBytes, kept, copied }: WriteProgress) {
+  const reused = kept + copied;
+  return {
+    title: `${phase} ${disk}`,
+    doneBytes,
+    totalBytes,
+    ...(reused > 0 && { message: `${formatBytes(reused)} were there` }),
+  };
+}
+
+function textOf(disk: string, part: ImagePart, report: WriteReport, signer: Signer | undefined): string {
+  const { written, kept, copied, fetched, zeros, readBack, seconds } = report;
+  return [
+    `${disk}: ${formatBytes(part.sizeBytes)} in ${formatDuration(seconds * 1000)}` +
+      (readBack > 0 ? ', read back and compared' : ''),
+    `written ${formatBytes(written)}, kept ${formatBytes(kept)}, copied ${formatBytes(copied)}, ` +
+      `zeros ${formatBytes(zeros)}; fetched ${formatBytes(fetched)}`,
+    signer ? `signed by ${signer.keyName} (${signer.keyId})` : 'not signed',
+  ].join('\n');
+}

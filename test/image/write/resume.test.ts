@@ -1,0 +1,87 @@
+/** Killed at several points, a write goes on where it was, and nothing boots before the end. */
+import { randomBytes } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { expect, it } from 'vitest';
+import type { ByteRange } from '../../../image/write/flusher.ts';
+import { loopDevice } from '../devices.ts';
+import { folderWith } from '../servers/folder.ts';
+import { startNginx } from '../servers/nginx.ts';
+import { packSample } from './sample-image.ts';
+import { bytesOf, sha256, sha256sum, writeInChild } from './writing.ts';
+
+const MIB = 1 << 20;
+/** What may be under way when it is killed: three batches of 1 MiB for each of two threads. */
+const IN_FLIGHT_BYTES = 2 * 3 * MIB;
+
+/** A disk with a partition table, and content up to its end. */
+async function diskImage(): Promise<Buffer> {
+  const file = join(folderWith(), 'raw');
+  writeFileSync(
+    file,
+    Buffer.concat([Buffer.alloc(MIB), bytesOf('abcdefghijklmnopqrstuvwxyz00'.repeat(2)), Buffer.alloc(MIB)]),
+  );
+  await execa('sfdisk', ['--quiet', file], { input: 'label: gpt\nsize=20MiB, type=U\ntype=L\n' });
+  return readFileSync(file);
+}
+
+const RAW = await diskImage();
+const IMAGE = packSample(RAW, folderWith());
+const PACK_BYTES = IMAGE.packs[0]?.sizeBytes ?? 0;
+// Slow enough that a write can be killed at a chosen point; for each connection.
+const { url } = await startNginx(IMAGE.folder, { location: 'limit_rate 6m;' });
+
+const partitions = async (path: string): Promise<string> =>
+  (await execa('sfdisk', ['--json', path], { reject: false })).stdout;
+
+it.each([10, 50, 90, 99])('killed at %i %%', async (percent) => {
+  const file = join(folderWith(), 'disk');
+  // Another disk was here, with a partition table of its own.
+  writeFileSync(file, Buffer.concat([RAW.subarray(0, MIB), randomBytes(RAW.length - MIB)]));
+  expect(await partitions(file)).toContain('"gpt"');
+  const target = await loopDevice(file);
+  const killed = await writeInChild(
+    { reference: url, target },
+    ({ doneBytes, totalBytes }) => doneBytes >= (totalBytes * percent) / 100,
+  );
+  expect(killed.report).toBeUndefined();
+  expect(await partitions(file)).toBe('');
+  const first = killed.progress.at(-1);
+  if (!first) throw new Error('nothing was told before the kill');
+  // What a heartbeat would have kept: the last that was told.
+  const flushed: ByteRange[] = [...first.flushed];
+
+  const { report } = await writeInChild({ reference: url, target, flushed, readBack: true });
+  expect(await sha256sum(file)).toBe(sha256(RAW));
+  expect(await partitions(file)).toContain('"gpt"');
+  if (!report) throw new Error('the second write has no report');
+  const again = first.fetched + report.fetched - PACK_BYTES;
+  expect(again).toBeLessThanOrEqual(0.02 * PACK_BYTES + IN_FLIGHT_BYTES);
+  const writtenAgain = first.written + report.written - (first.totalBytes - 0);
+  expect(writtenAgain).toBeLessThanOrEqual(0.02 * first.totalBytes + IN_FLIGHT_BYTES);
+});
+
+it('a claim that is not true is not believed', async () => {
+  const target = join(folderWith(), 'disk');
+  writeFileSync(target, randomBytes(RAW.length));
+  const { report } = await writeInChild({
+    reference: `oci:${IMAGE.folder}`,
+    target,
+    flushed: [[0, RAW.length]],
+  });
+  expect(report?.kept).toBe(0);
+  expect(await sha256sum(target)).toBe(sha256(RAW));
+});
+
+it('what is there already is not fetched a second time, but for the first chunk', async () => {
+  const target = join(folderWith(), 'disk');
+  writeFileSync(target, RAW);
+  const { report } = await writeInChild({
+    reference: `oci:${IMAGE.folder}`,
+    target,
+    flushed: [[0, RAW.length]],
+  });
+  expect(report?.written).toBeLessThanOrEqual(64 << 10);
+  expect(await sha256sum(target)).toBe(sha256(RAW));
+});

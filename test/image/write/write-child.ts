@@ -1,0 +1,39 @@
+/**
+ * Writes an image in a process of its own, so that a test can kill it and see its memory: node write-child.ts OPTIONS, as JSON.
+ * Prints a line of JSON for each progress, and the report.
+ */
+import { readFile } from 'node:fs/promises';
+import { z } from 'zod';
+import { readImage } from '../../../image/format/read-image.ts';
+import { openSource } from '../../../image/transfer/open.ts';
+import { writeImage } from '../../../image/write/writer.ts';
+
+const optionsSchema = z.strictObject({
+  reference: z.string(),
+  held: z.string().optional(),
+  target: z.string(),
+  flushed: z.array(z.tuple([z.number(), z.number()])).default([]),
+  readBack: z.boolean().default(false),
+  threads: z.number().default(2),
+});
+
+const { reference, held, ...options } = optionsSchema.parse(JSON.parse(process.argv[2] ?? ''));
+
+async function tableOf(of: string) {
+  const source = openSource([of]);
+  const [part] = (await readImage(source)).parts;
+  await source.close();
+  if (!part) throw new Error(`${of} has no part`);
+  return part.chunks;
+}
+
+const report = await writeImage({
+  ...options,
+  part: await tableOf(reference),
+  ...(held !== undefined && { held: await tableOf(held) }),
+  source: { references: [reference] },
+  onProgress: (progress) => console.log(JSON.stringify({ progress })),
+});
+// Not getrusage(2): there, what the parent had before exec counts too.
+const [, peakKib] = /^VmHWM:\s+(\d+) kB$/m.exec(await readFile('/proc/self/status', 'utf8')) ?? [];
+console.log(JSON.stringify({ report, maxRssBytes: Number(peakKib) * 1024 }));
