@@ -9,7 +9,10 @@ import { person } from '../person.ts';
 import { action, define, group } from './define.ts';
 import { connectStarting, follow } from './following.ts';
 import { registerImageCopy } from './image-copy.ts';
+import { registerImageInspect } from './image-inspect.ts';
+import { registerImagePack } from './image-pack.ts';
 import { registerImageSign } from './image-sign.ts';
+import { registerImageWrite } from './image-write.ts';
 
 interface BuildOptions {
   readonly file: string;
@@ -51,8 +54,11 @@ export function registerImage(program: Command): void {
     .option('--all', 'remove images too')
     .option('--dry-run', 'only tell')
     .action(action(collect));
+  registerImagePack(image);
+  registerImageInspect(image);
   registerImageCopy(image);
   registerImageSign(image);
+  registerImageWrite(image);
 }
 
 async function build(

@@ -1,0 +1,212 @@
+/** Packing and unpacking, judged by cmp(1), sha256sum(1), zstd(1) and jq(1). */
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readImage } from '../../../image/format/read-image.ts';
+import { verifyImage } from '../../../image/inspect/verify-image.ts';
+import { openInput } from '../../../image/pack/input.ts';
+import { packImage } from '../../../image/pack/pack-image.ts';
+import { unpackPart } from '../../../image/pack/unpack.ts';
+import { parseReference } from '../../../image/source/reference.ts';
+import type { ImageSource } from '../../../image/source/source.ts';
+import { LayoutTarget } from '../../../image/transfer/layout-target.ts';
+import { openSource } from '../../../image/transfer/open.ts';
+
+const MIB = 2 ** 20;
+const SIZE = 48 * MIB;
+let folder: string;
+let raw: string;
+let count = 0;
+
+/** A disk with data at both ends, repeated data, long and short runs of zeros, and data between the blocks. */
+async function makeDisk(path: string): Promise<void> {
+  const file = await open(path, 'w');
+  await file.truncate(SIZE);
+  const repeated = randomBytes(MIB);
+  await file.write(randomBytes(3 * MIB), 0, 3 * MIB, 0);
+  await file.write(repeated, 0, MIB, 8 * MIB);
+  await file.write(repeated, 0, MIB, 20 * MIB);
+  await file.write(Buffer.from('lonely'), 0, 6, 30 * MIB + 5000);
+  for (let n = 0; n < 40; n++) await file.write(randomBytes(4096), 0, 4096, 32 * MIB + n * 3 * 4096);
+  await file.write(randomBytes(4096), 0, 4096, SIZE - 4096);
+  await file.close();
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'iguana-pack-'));
+  raw = join(folder, 'disk.img');
+  await makeDisk(raw);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+/** Packs a file into a new folder. */
+async function pack(path: string, more: { tag?: string; into?: string } = {}) {
+  const into = more.into ?? join(folder, `layout-${count++}`);
+  const reference = `oci:${into}${more.tag === undefined ? '' : `:${more.tag}`}`;
+  const parsed = parseReference(reference);
+  if (parsed.kind !== 'layout') throw new Error('not a layout');
+  const target = new LayoutTarget(parsed);
+  const parts = [{ name: 'disk', kind: 'disk' as const, input: await openInput(path) }];
+  return { ...(await packImage(target, { parts, level: 3, name: 'test', tag: more.tag })), reference, into };
+}
+
+const imageAt = (reference: string) => withSource(reference, (source) => readImage(source));
+
+async function withSource<T>(reference: string, use: (source: ImageSource) => Promise<T>): Promise<T> {
+  const source = openSource([reference]);
+  try {
+    return await use(source);
+  } finally {
+    await source.close();
+  }
+}
+
+it('makes an image of which unpacking makes the same bytes, with the same holes', async () => {
+  const { reference, parts } = await pack(raw);
+  const image = await imageAt(reference);
+  const [part] = image.parts;
+  if (!part) throw new Error('no part');
+  const file = join(folder, 'unpacked.img');
+  await unpackPart({ part, file, source: { references: [reference] } });
+  await execa('cmp', [raw, file]);
+  const { stdout } = await execa('sha256sum', [file]);
+  expect(parts[0]?.digest).toBe(`sha256:${stdout.split(' ')[0]}`);
+  expect((await stat(file)).blocks).toBeLessThanOrEqual((await stat(raw)).blocks + 2048);
+  const verified = await withSource(reference, (source) => verifyImage(source, image));
+  expect(verified.chunks).toBe(part.chunks.count);
+});
+
+it('makes frames that zstd itself reads, and a manifest of known blobs', async () => {
+  const { into, reference } = await pack(raw);
+  const [part] = (await imageAt(reference)).parts;
+  const chunk = part?.chunks.at(part.chunks.count - 1);
+  const packOf = part?.chunks.packs[chunk?.pack ?? 0];
+  if (!chunk || !packOf) throw new Error('no chunk');
+  const bytes = await readFile(join(into, 'blobs', packOf.digest.replace(':', '/')));
+  const input = bytes.subarray(chunk.packedOffset, chunk.packedOffset + chunk.packedLength);
+  const { stdout } = await execa('zstd', ['-dc'], { input, encoding: 'buffer' });
+  expect(createHash('sha256').update(stdout).digest('hex')).toBe(chunk.sha256);
+  const { stdout: index } = await execa('jq', ['-r', '.manifests[0].digest'], {
+    input: await readFile(join(into, 'index.json')),
+  });
+  const manifest = await readFile(join(into, 'blobs', index.replace(':', '/')), 'utf8');
+  expect(JSON.parse(manifest)).toMatchObject({
+    artifactType: 'application/vnd.iguana.image.v1',
+    config: { mediaType: 'application/vnd.iguana.image.config.v1+json' },
+  });
+  for (const { digest, size } of [JSON.parse(manifest).config, ...JSON.parse(manifest).layers]) {
+    const path = join(into, 'blobs', digest.replace(':', '/'));
+    expect((await stat(path)).size).toBe(size);
+    expect((await execa('sha256sum', [path])).stdout).toContain(digest.slice('sha256:'.length));
+  }
+});
+
+describe('the same bytes give the same image', () => {
+  it('packed again, elsewhere', async () => {
+    const [first, second] = [await pack(raw), await pack(raw)];
+    expect(second.digest).toBe(first.digest);
+  });
+
+  it.each([
+    ['zstd', ['zstd', '-q', '-k', '-f'], '.zst'],
+    ['xz', ['xz', '-k', '-f', '-0'], '.xz'],
+    ['gzip', ['gzip', '-k', '-f', '-1'], '.gz'],
+  ] as const)('compressed by %s', async (_what, [tool, ...args], ending) => {
+    await execa(tool, [...args, raw]);
+    expect((await pack(`${raw}${ending}`)).parts).toEqual((await pack(raw)).parts);
+  });
+
+  it('as qcow2', async () => {
+    const path = join(folder, 'disk.qcow2');
+    await execa('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', '-c', raw, path]);
+    expect((await pack(path)).parts).toEqual((await pack(raw)).parts);
+    expect((await readdir(folder)).filter((name) => name.startsWith('.iguana-qcow2'))).toEqual([]);
+  });
+
+  it('with the same data moved by blocks shares nearly all of it', async () => {
+    const moved = join(folder, 'moved.img');
+    const bytes = await readFile(raw);
+    await writeFile(moved, Buffer.concat([randomBytes(4096), bytes.subarray(0, SIZE - 4096)]));
+    const { diffImages } = await import('../../../image/inspect/diff.ts');
+    const [before, after] = [await pack(raw), await pack(moved)];
+    const [diff] = diffImages(await imageAt(before.reference), await imageAt(after.reference));
+    expect(diff?.sharedBytes).toBeGreaterThan(0.8 * (diff?.dataBytes ?? 0));
+  });
+});
+
+describe('a block map', () => {
+  const mapOf = async (path: string) => {
+    await execa('bmaptool', ['create', '-o', `${path}.bmap`, path]);
+    return await readFile(`${path}.bmap`, 'utf8');
+  };
+
+  it('makes zeros of what it leaves out, and is compared with what it maps', async () => {
+    const path = join(folder, 'mapped.img');
+    await execa('cp', ['--sparse=always', raw, path]);
+    const map = await mapOf(path);
+    const plain = await pack(raw);
+    // What the map does not name may be anything.
+    const file = await open(path, 'r+');
+    await file.write(randomBytes(4096), 0, 4096, 40 * MIB);
+    await file.close();
+    expect((await pack(path)).parts).toEqual(plain.parts);
+    const wrong = map.replace(/chksum="[0-9a-f]{8}/, 'chksum="00000000');
+    await writeFile(`${path}.bmap`, wrong);
+    await expect(pack(path)).rejects.toThrow(
+      /comparing .* with its block map .*: bytes 0 to \d+: expected SHA-256/,
+    );
+    await writeFile(`${path}.bmap`, map.replace(/<ImageSize>.*<\/ImageSize>/, '<ImageSize> 5 </ImageSize>'));
+    await expect(pack(path)).rejects.toThrow(/of an image of 5 bytes|beyond the 5 bytes/);
+    await writeFile(`${path}.bmap`, 'not XML');
+    await expect(pack(path)).rejects.toThrow(/it is no block map of bmaptool/);
+  });
+});
+
+describe('is refused, and leaves no image', () => {
+  it.each([
+    ['zst', ['zstd', '-q', '-f']],
+    ['xz', ['xz', '-k', '-f', '-0']],
+    ['gz', ['gzip', '-k', '-f', '-1']],
+  ] as const)('a truncated .%s', async (ending, [tool, ...args]) => {
+    const path = join(folder, `cut-${ending}.img`);
+    await execa('cp', [raw, path]);
+    await execa(tool, [...args, path]);
+    const { size } = await stat(`${path}.${ending}`);
+    await truncate(`${path}.${ending}`, Math.floor(size / 2));
+    const into = join(folder, `cut-layout-${ending}`);
+    await expect(pack(`${path}.${ending}`, { into })).rejects.toThrow(
+      /decompressing .*ended with status [12]/,
+    );
+    await expect(stat(join(into, 'index.json'))).rejects.toThrow('ENOENT');
+  });
+
+  it('a qcow2 that reads another file', async () => {
+    const path = join(folder, 'overlay.qcow2');
+    await execa('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', raw, path]);
+    await expect(pack(path)).rejects.toThrow(/only what differs from .*disk.img/);
+  });
+
+  it('a file that is not there', async () => {
+    await expect(pack(join(folder, 'none'))).rejects.toThrow(/reading .*none: ENOENT/);
+  });
+
+  it('where the folder is full; with room, it is packed', async () => {
+    const mount = join(folder, 'small');
+    await mkdir(mount);
+    await execa('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', mount]);
+    try {
+      await expect(pack(raw, { into: join(mount, 'layout') })).rejects.toThrow(/writing .*incoming.*ENOSPC/);
+      await expect(stat(join(mount, 'layout/index.json'))).rejects.toThrow('ENOENT');
+      await execa('mount', ['-o', 'remount,size=64m', mount]);
+      expect((await pack(raw, { into: join(mount, 'layout') })).digest).toBe((await pack(raw)).digest);
+      expect(
+        (await readdir(join(mount, 'layout/blobs/sha256'))).filter((name) => !/^[0-9a-f]{64}$/.test(name)),
+      ).toEqual([]);
+    } finally {
+      await execa('umount', [mount]);
+    }
+  });
+});
