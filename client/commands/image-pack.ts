@@ -137,7 +137,7 @@ async function run(
     const report = await unpackPart({
       part,
       file,
-      source: { references: [reference], options: connection },
+      source,
       onProgress: ({ doneBytes, totalBytes }) =>
         live?.show({ title: `unpacking ${reference}`, doneBytes, totalBytes }),
     });

@@ -2,13 +2,14 @@
 import { open, rename, rm } from 'node:fs/promises';
 import type { ImagePart } from '../format/read-image.ts';
 import { errorCode, ImageIoError } from '../io-error.ts';
-import type { WriteProgress, WriteReport, WriteSource } from '../write/request.ts';
+import type { ImageSource } from '../source/source.ts';
+import type { WriteProgress, WriteReport } from '../write/request.ts';
 import { writeImage } from '../write/writer.ts';
 
 /** What is unpacked where. */
 export interface UnpackRequest {
   readonly part: ImagePart;
-  readonly source: WriteSource;
+  readonly source: ImageSource;
   /** It appears when it is whole, sparse where the image is. */
   readonly file: string;
   readonly onProgress?: (progress: WriteProgress) => void;

@@ -70,7 +70,7 @@ it('makes an image of which unpacking makes the same bytes, with the same holes'
   const [part] = image.parts;
   if (!part) throw new Error('no part');
   const file = join(folder, 'unpacked.img');
-  await unpackPart({ part, file, source: { references: [reference] } });
+  await withSource(reference, (source) => unpackPart({ part, file, source }));
   await execa('cmp', [raw, file]);
   const { stdout } = await execa('sha256sum', [file]);
   expect(parts[0]?.digest).toBe(`sha256:${stdout.split(' ')[0]}`);

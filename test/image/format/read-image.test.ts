@@ -1,0 +1,165 @@
+/** Reading images that are not what they say: each fault has its words, and none gets to a table or a pack. */
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { digestOf } from '../../../image/digest.ts';
+import { BadImage } from '../../../image/format/errors.ts';
+import { encodeManifest } from '../../../image/format/manifest.ts';
+import { readImage } from '../../../image/format/read-image.ts';
+import type { ImageSource, ManifestBytes } from '../../../image/source/source.ts';
+import { OCI_MANIFEST } from '../../../image/transfer/oci-manifest.ts';
+import { openSource } from '../../../image/transfer/open.ts';
+import { folderWith } from '../servers/folder.ts';
+import { packSample } from '../write/sample-image.ts';
+
+interface Json {
+  [key: string]: unknown;
+}
+
+const RAW = Buffer.concat([createHash('sha512').update('x').digest(), Buffer.alloc(300_000, 7)]);
+
+/** Reads an image whose configuration and manifest were changed before they got their digests. */
+async function readChanged(
+  change: (parts: { manifest: Json & { layers: Json[] }; config: Json & { parts: Json[] } }) => void,
+  raw?: (manifest: ManifestBytes) => ManifestBytes,
+): Promise<unknown> {
+  const folder = folderWith();
+  packSample(RAW, folder);
+  const source = openSource([`oci:${folder}`]);
+  try {
+    const manifest = JSON.parse((await source.manifest()).bytes.toString());
+    const configBlob = { digest: manifest.config.digest, sizeBytes: manifest.config.size };
+    const config = JSON.parse((await source.blob(configBlob)).toString());
+    change({ manifest, config });
+    const configBytes = Buffer.from(JSON.stringify(config));
+    manifest.config = { ...manifest.config, digest: digestOf(configBytes), size: configBytes.length };
+    const bytes = Buffer.from(JSON.stringify(manifest));
+    const made: ManifestBytes = { bytes, digest: digestOf(bytes), mediaType: OCI_MANIFEST };
+    const changed: ImageSource = {
+      name: 'changed',
+      manifest: async () => raw?.(made) ?? made,
+      attached: async () => undefined,
+      blob: async (blob, signal) =>
+        blob.digest === manifest.config.digest ? configBytes : await source.blob(blob, signal),
+      range: (...range) => source.range(...range),
+      reject: () => false,
+      close: () => source.close(),
+    };
+    return await readImage(changed);
+  } finally {
+    await source.close();
+  }
+}
+
+it('reads an image with its tables', async () => {
+  await expect(readChanged(() => undefined)).resolves.toMatchObject({
+    parts: [{ name: 'disk', sizeBytes: RAW.length, chunks: { count: expect.any(Number) } }],
+  });
+});
+
+describe('refuses', () => {
+  const other = digestOf('other');
+  it.each<[string, Parameters<typeof readChanged>[0], RegExp]>([
+    [
+      'another kind of artifact',
+      ({ manifest }) => Object.assign(manifest, { artifactType: 'x/y' }),
+      /something else than an Iguana image: expected .*found x\/y/,
+    ],
+    [
+      'a container image',
+      ({ manifest }) => Reflect.deleteProperty(manifest, 'artifactType'),
+      /something else than an Iguana image/,
+    ],
+    [
+      'a layer of another kind',
+      ({ manifest }) => manifest.layers.push({ mediaType: 'a/b', digest: other, size: 1 }),
+      /a layer of another kind, found a\/b|layer of another kind: found|a layer of another kind/,
+    ],
+    [
+      'a manifest without layers',
+      ({ manifest }) => Reflect.deleteProperty(manifest, 'layers'),
+      /it is no OCI image manifest/,
+    ],
+    [
+      'a digest that is none',
+      ({ manifest }) => Object.assign(manifest.layers[0] ?? {}, { digest: 'sha256:../../etc/passwd' }),
+      /it is no OCI image manifest/,
+    ],
+    ['a newer version', ({ config }) => Object.assign(config, { version: 2 }), /of a newer version/],
+    [
+      'a part with a path as its name',
+      ({ config }) => Object.assign(config.parts[0] ?? {}, { name: '../root' }),
+      /no configuration of an Iguana image/,
+    ],
+    [
+      'two parts of one name',
+      ({ config }) => config.parts.push(config.parts[0] ?? {}),
+      /two parts are called disk/,
+    ],
+    [
+      'a part of another size',
+      ({ config }) => Object.assign(config.parts[0] ?? {}, { sizeBytes: 5 }),
+      /another size of the part/,
+    ],
+    [
+      'a part of impossible size',
+      ({ config }) => Object.assign(config.parts[0] ?? {}, { sizeBytes: 2 ** 60 }),
+      /no configuration/,
+    ],
+    [
+      'other data than there is',
+      ({ config }) => Object.assign(config.parts[0] ?? {}, { dataBytes: 5 }),
+      /another amount of data/,
+    ],
+    [
+      'a table that the manifest does not name',
+      ({ manifest }) => manifest.layers.shift(),
+      /the chunk table of disk is not a layer/,
+    ],
+    [
+      'a pack that the manifest does not name',
+      ({ manifest }) => manifest.layers.pop(),
+      /names a pack that is not a layer/,
+    ],
+    [
+      'a pack of another size',
+      ({ manifest }) => Object.assign(manifest.layers.at(-1) ?? {}, { size: 1 }),
+      /names a pack that is not a layer/,
+    ],
+    [
+      'a table that would fill the memory',
+      ({ manifest, config }) => {
+        Object.assign(manifest.layers[0] ?? {}, { size: 2 ** 40 });
+        Object.assign((config.parts[0] as Json).table as Json, { sizeBytes: 2 ** 40 });
+      },
+      /the chunk table of disk is too large: expected at most/,
+    ],
+  ])('%s', async (_what, change, message) => {
+    await expect(readChanged(change)).rejects.toThrow(message);
+  });
+
+  it('a manifest and a configuration that would fill the memory, before they are parsed', async () => {
+    const large = (made: ManifestBytes) => ({
+      ...made,
+      bytes: Buffer.concat([made.bytes, Buffer.alloc(5 << 20, 32)]),
+    });
+    await expect(readChanged(() => undefined, large)).rejects.toThrow(/its manifest is too large/);
+    const name = 'x'.repeat(2 ** 21);
+    await expect(readChanged(({ config }) => Object.assign(config, { name }))).rejects.toThrow(
+      /configuration is too large/,
+    );
+  });
+
+  it('with the class of the format, which keeps expected and found', async () => {
+    const error = await readChanged(({ manifest }) => Object.assign(manifest, { artifactType: 'x/y' })).catch(
+      (e) => e,
+    );
+    expect(error).toBeInstanceOf(BadImage);
+    expect(error).toMatchObject({ expected: 'application/vnd.iguana.image.v1', found: 'x/y' });
+  });
+});
+
+it('writes the same manifest for the same blobs', () => {
+  const blob = { digest: digestOf('a'), sizeBytes: 1 };
+  const blobs = { config: blob, tables: [blob], packs: [blob] };
+  expect(encodeManifest(blobs)).toEqual(encodeManifest(blobs));
+});
