@@ -80,7 +80,7 @@ async function run(
     const image = await readImage(source, { manifest });
     const part = partOf(image, options.part, reference);
     const held = options.from === undefined ? undefined : await heldImage(options.from, options);
-    await writePart({ output, options, reference, disk, image, part, held, signer: verified?.signer });
+    await writePart({ output, options, source, disk, image, part, held, signer: verified?.signer });
   } finally {
     await source.close();
   }
@@ -90,7 +90,7 @@ async function run(
 interface PartWrite {
   readonly output: Output;
   readonly options: WriteOptions;
-  readonly reference: string;
+  readonly source: ImageSource;
   readonly disk: string;
   readonly image: Image;
   readonly part: ImagePart;
@@ -99,7 +99,7 @@ interface PartWrite {
 }
 
 async function writePart(write: PartWrite): Promise<void> {
-  const { output, options, reference, disk, image, part, signer } = write;
+  const { output, options, source, disk, image, part, signer } = write;
   const [{ writeImage }, { LiveLine }] = await Promise.all([
     import('../../image/write/writer.ts'),
     import('../output/live-line.ts'),
@@ -115,7 +115,7 @@ async function writePart(write: PartWrite): Promise<void> {
     await record.begin(image.digest, part);
     const report = await writeImage({
       part: part.chunks,
-      source: { references: [reference], options: connectionOf(options) },
+      source,
       target: target.path,
       flushed: resumed,
       ...(held && { held }),

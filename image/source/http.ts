@@ -29,6 +29,12 @@ export interface HttpRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Default of {@link HttpOptions.idleTimeoutMs}. */
+export const IDLE_TIMEOUT_MS = 20_000;
+
+/** Default of {@link HttpOptions.connections}. */
+export const CONNECTIONS = 16;
+
 const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
@@ -111,7 +117,12 @@ export class HttpClient {
   }
 
   async #makeAgent(kind: 'plain' | 'own' | 'other', host: string): Promise<Agent> {
-    const { connectTimeoutMs = 10_000, idleTimeoutMs = 20_000, connections = 16, caFile } = this.#options;
+    const {
+      connectTimeoutMs = 10_000,
+      idleTimeoutMs = IDLE_TIMEOUT_MS,
+      connections = CONNECTIONS,
+      caFile,
+    } = this.#options;
     // Our own certificate is shown to the server itself, not to those that it redirects to.
     const trust = kind === 'own' ? this.#options : caFile === undefined ? {} : { caFile };
     return new Agent({

@@ -1,9 +1,10 @@
 /** An OCI layout folder on a plain web server. */
 import { readBlob, readRange } from './blob-read.ts';
-import type { Task } from './errors.ts';
+import { rangeTask, type Task } from './errors.ts';
 import { HttpClient, type HttpOptions } from './http.ts';
 import type { HttpAnswer } from './http-answer.ts';
 import { chooseEntry, type IndexEntry, MAX_INDEX_BYTES, parseIndexJson, taggedEntry } from './index-json.ts';
+import { PlainRanges } from './plain-ranges.ts';
 import { formatReference, type WebReference } from './reference.ts';
 import type { BlobDescriptor, ImageSource, ManifestBytes } from './source.ts';
 
@@ -12,12 +13,15 @@ export class WebSource implements ImageSource {
   readonly name: string;
   readonly #reference: WebReference;
   readonly #http: HttpClient;
+  readonly #plain: PlainRanges | undefined;
   readonly #authorization: string | undefined;
 
   constructor(reference: WebReference, options: HttpOptions = {}) {
     this.#reference = reference;
     this.name = formatReference(reference);
-    this.#http = new HttpClient(new URL(reference.url).host, options);
+    const { host, protocol } = new URL(reference.url);
+    this.#http = new HttpClient(host, options);
+    if (protocol === 'http:') this.#plain = new PlainRanges(options);
     const { credentials } = reference;
     this.#authorization =
       credentials &&
@@ -42,6 +46,18 @@ export class WebSource implements ImageSource {
   }
 
   async range(blob: BlobDescriptor, offset: number, length: number, signal?: AbortSignal): Promise<Buffer> {
+    const isWithin = offset >= 0 && length > 0 && offset + length <= blob.sizeBytes;
+    const plain =
+      isWithin &&
+      (await this.#plain?.read(rangeTask(this.name, blob.digest, offset, length), {
+        url: this.#url(pathOf(blob)),
+        authorization: this.#authorization,
+        first: offset,
+        length,
+        sizeBytes: blob.sizeBytes,
+        signal,
+      }));
+    if (plain) return plain;
     return await readRange(this.name, { blob, offset, length }, (task, headers) =>
       this.#get(task, { path: pathOf(blob), headers, signal }),
     );
@@ -52,6 +68,7 @@ export class WebSource implements ImageSource {
   }
 
   async close(): Promise<void> {
+    this.#plain?.close();
     await this.#http.close();
   }
 
@@ -67,6 +84,10 @@ export class WebSource implements ImageSource {
     return { bytes: await this.blob({ digest, sizeBytes: size }, signal), digest, mediaType };
   }
 
+  #url(path: string): URL {
+    return new URL(path, this.#reference.url);
+  }
+
   #get(
     task: Task,
     {
@@ -74,8 +95,12 @@ export class WebSource implements ImageSource {
       ...rest
     }: { path: string; headers: Readonly<Record<string, string>>; signal: AbortSignal | undefined },
   ): Promise<HttpAnswer> {
-    const url = new URL(path, this.#reference.url);
-    return this.#http.send(task, { method: 'GET', url, authorization: this.#authorization, ...rest });
+    return this.#http.send(task, {
+      method: 'GET',
+      url: this.#url(path),
+      authorization: this.#authorization,
+      ...rest,
+    });
   }
 }
 

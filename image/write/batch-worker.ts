@@ -1,19 +1,25 @@
 /** Does a batch: gets its bytes from the disk or from the image, verifies them, and writes them in long runs. */
 import { hash } from 'node:crypto';
 import type { DirectFile } from '../direct-file.ts';
-import type { BlobDescriptor, ImageSource } from '../source/source.ts';
 import type { Batch, BatchChunk, Tally } from './batch.ts';
 import { CorruptChunk } from './errors.ts';
 import type { Inflater } from './inflate.ts';
-import { NO_PACKED, type Packed, packOf, readPacked } from './packed-reader.ts';
+import { type Packed, packedBytesOf, packedLength, release } from './packed.ts';
 import { layOut, type Piece, runsOf, wholeBlocks } from './slab-layout.ts';
 import type { Slabs } from './slabs.ts';
 import { SMALL_ZEROS_BYTES, type Zeroer } from './zeros.ts';
 
+/** What a worker asks for: chunks of its batch, by their index. */
+export interface Asking {
+  readonly missing: readonly number[];
+  /** They were there and wrong: they are wanted from elsewhere. */
+  readonly wrong: boolean;
+}
+
 /** What a worker works with. */
 export interface BatchContext {
-  readonly source: ImageSource;
-  readonly packs: readonly BlobDescriptor[];
+  /** For messages: where the bytes come from. */
+  readonly sourceName: string;
   readonly target: DirectFile;
   /** Where the image begins on the target. */
   readonly targetOffset: number;
@@ -23,53 +29,50 @@ export interface BatchContext {
   readonly signal: AbortSignal;
 }
 
-/** One batch; {@link fetch} may run while another one is worked on. */
+/** With which a batch is written. */
+export interface BatchWriteContext extends BatchContext {
+  /** @returns undefined where it cannot be had */
+  ask(asking: Asking): Promise<Packed | undefined>;
+}
+
+/** The writing of one batch. */
 export class BatchWork {
   readonly #batch: Batch;
-  readonly #context: BatchContext;
-  #packed: Promise<Packed> | undefined;
+  readonly #context: BatchWriteContext;
   #tally = { fetched: 0, written: 0, kept: 0, copied: 0, zeros: 0 };
 
-  constructor(batch: Batch, context: BatchContext) {
+  constructor(batch: Batch, context: BatchWriteContext) {
     this.#batch = batch;
     this.#context = context;
   }
 
-  /** Begins to fetch what the target surely does not hold. */
-  fetch(): void {
-    const { mode, chunks } = this.#batch;
-    const missing = mode === 'resume' ? [] : chunks.filter(({ from }) => from === undefined);
-    this.#packed = this.#read(missing);
-    // Awaited later: until then a failure is nobody's.
-    this.#packed.catch(() => undefined);
-  }
-
   /**
    * Does it all. When it returns, everything is written, not flushed.
-   * @throws CorruptChunk before a byte of the batch is written; SourceError, AllSourcesFailed, ImageIoError, TargetTooSmall
+   * @param packed what was fetched for it already; its memory is given back
+   * @throws CorruptChunk before a byte of the batch is written; ImageIoError, TargetTooSmall
    */
-  async finish(): Promise<Tally> {
+  async run(packed: Packed): Promise<Tally> {
     const { slabs, zeroer, targetOffset } = this.#context;
-    const pieces = layOut(this.#batch);
+    this.#tally.fetched += packedLength(packed);
     await slabs.with(async (slab) => {
-      const dirty = await this.#fill(slab, pieces);
+      const dirty = await this.#fill(slab, layOut(this.#batch), packed);
+      release(packed);
       await this.#write(slab, dirty);
     });
     for (const { offset, length } of this.#batch.zeros) {
       if (length < SMALL_ZEROS_BYTES) continue;
-      await zeroer.zero({ offset: targetOffset + offset, length }, { look: this.#batch.mode === 'resume' });
+      const extent = { offset: targetOffset + offset, length };
+      await zeroer.zero(extent, { look: this.#batch.mode === 'resume' });
       this.#tally.zeros += length;
     }
     return this.#tally;
   }
 
   /** @returns the pieces that the target does not hold, verified and in the slab */
-  async #fill(slab: Buffer, pieces: readonly Piece[]): Promise<readonly Piece[]> {
+  async #fill(slab: Buffer, pieces: readonly Piece[], early: Packed): Promise<readonly Piece[]> {
     const held = await this.#readHeld(slab, pieces);
-    const missing = pieces.flatMap(({ chunk }) => (chunk && !held.has(chunk) ? [chunk] : []));
-    const early = (await this.#packed) ?? NO_PACKED;
-    const late = await this.#read(missing.filter((chunk) => !early.bytes.has(chunk)));
-    this.#tally.fetched += early.fetchedBytes + late.fetchedBytes;
+    const isMissing = (chunk: BatchChunk): boolean => !held.has(chunk) && !packedBytesOf(early, chunk);
+    const late = await this.#ask(this.#batch.chunks.filter(isMissing));
     const dirty: Piece[] = [];
     for (const piece of pieces) {
       const { chunk, at, length } = piece;
@@ -82,15 +85,13 @@ export class BatchWork {
       else {
         if (held.has(chunk)) this.#tally.copied += length;
         else {
-          const packed = early.bytes.get(chunk) ?? late.bytes.get(chunk);
-          await this.#inflate(chunk, packed, room);
+          await this.#inflate(chunk, packedBytesOf(early, chunk) ?? packedBytesOf(late, chunk), room);
           this.#tally.written += length;
         }
         dirty.push(piece);
       }
     }
-    early.release();
-    late.release();
+    release(late);
     return dirty;
   }
 
@@ -125,18 +126,18 @@ export class BatchWork {
     return held;
   }
 
-  async #inflate(chunk: BatchChunk, packed: Buffer | undefined, room: Buffer): Promise<void> {
-    const { source, packs, inflater, signal } = this.#context;
+  async #inflate(chunk: BatchChunk, packed: Uint8Array | undefined, room: Buffer): Promise<void> {
+    const { sourceName: source, inflater, ask } = this.#context;
     let bytes = packed;
     for (;;) {
       if (!bytes) throw new Error(`chunk ${chunk.index} was not fetched`);
-      const failure = inflated(chunk, { inflater, packed: bytes, room, source: source.name });
+      const failure = inflated(chunk, { inflater, packed: bytes, room, source });
       if (!failure) return;
-      const blob = packOf(packs, chunk.pack);
       // Another place may have it right.
-      if (!source.reject(blob, chunk.packedOffset, chunk.packedLength)) throw failure;
-      bytes = await source.range(blob, chunk.packedOffset, chunk.packedLength, signal);
-      this.#tally.fetched += bytes.length;
+      const other = await ask({ missing: [chunk.index], wrong: true });
+      if (!other) throw failure;
+      this.#tally.fetched += packedLength(other);
+      bytes = packedBytesOf(other, chunk);
     }
   }
 
@@ -150,16 +151,25 @@ export class BatchWork {
     );
   }
 
-  #read(chunks: readonly BatchChunk[]): Promise<Packed> {
-    const { source, packs, signal } = this.#context;
-    return readPacked(source, packs, chunks, signal);
+  async #ask(chunks: readonly BatchChunk[]): Promise<Packed> {
+    if (chunks.length === 0) return [];
+    const { ask, signal } = this.#context;
+    const packed = await ask({ missing: chunks.map(({ index }) => index), wrong: false });
+    signal.throwIfAborted();
+    this.#tally.fetched += packedLength(packed ?? []);
+    return packed ?? [];
   }
 }
 
 /** @returns why the chunk is not in the room now; nothing where it is */
 function inflated(
   { index, offset, length, sha256 }: BatchChunk,
-  { inflater, packed, room, source }: { inflater: Inflater; packed: Buffer; room: Buffer; source: string },
+  {
+    inflater,
+    packed,
+    room,
+    source,
+  }: { inflater: Inflater; packed: Uint8Array; room: Buffer; source: string },
 ): CorruptChunk | undefined {
   const facts = { chunk: index, offset, length, source, expected: `sha256:${sha256}` };
   try {

@@ -1,6 +1,5 @@
 /** Failures of a write, which know their chunk; and how they travel from a worker thread, where only plain errors arrive. */
 import { ImageIoError, TargetTooSmall } from '../io-error.ts';
-import * as sourceErrors from '../source/errors.ts';
 
 /** What is known of bytes that are not what the chunk table says. */
 export interface CorruptFacts {
@@ -56,16 +55,8 @@ export interface PlainError {
 
 /** Classes that keep their identity between threads: callers tell failures apart by them. */
 const CLASSES: ReadonlyMap<string, { readonly prototype: Error }> = new Map(
-  Object.entries({ CorruptChunk, ImageIoError, TargetTooSmall, ...classesOf(sourceErrors) }),
+  Object.entries({ CorruptChunk, ImageIoError, TargetTooSmall }),
 );
-
-function classesOf(module: object): Record<string, { readonly prototype: Error }> {
-  return Object.fromEntries(
-    Object.entries(module).filter(
-      ([, value]) => typeof value === 'function' && value.prototype instanceof Error,
-    ),
-  );
-}
 
 const OWN = new Set(['name', 'message', 'stack', 'cause']);
 

@@ -9,7 +9,7 @@ import { constants, createZstdDecompress, zstdDecompressSync } from 'node:zlib';
 interface ZstdHandle {
   writeSync(
     flush: number,
-    input: Buffer,
+    input: Uint8Array,
     inputOffset: number,
     inputLength: number,
     output: Buffer,
@@ -44,7 +44,7 @@ export class Inflater {
    * Decompresses a zstd frame into a buffer of exactly its size. Of a longer one the beginning is there: the hash of a chunk tells.
    * @throws Error where the frame is broken, or too short
    */
-  into(packed: Buffer, room: Buffer): void {
+  into(packed: Uint8Array, room: Buffer): void {
     if (!this.inPlace) {
       const raw = zstdDecompressSync(packed, { maxOutputLength: room.length, chunkSize: room.length });
       if (raw.copy(room) !== room.length) throw new Error(`it has only ${raw.length} bytes`);

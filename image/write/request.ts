@@ -1,23 +1,17 @@
 /** What a write is asked for, and what it tells. */
 import type { ChunkTable } from '../format/chunk-table.ts';
-import type { OpenOptions } from '../transfer/open.ts';
+import type { ImageSource } from '../source/source.ts';
 import type { Tally } from './batch.ts';
 import type { ByteRange } from './flusher.ts';
 
 /** One part of an image: its verified table, {@link ChunkTable}. */
 export type WritePart = Pick<ChunkTable, 'sizeBytes' | 'dataBytes' | 'maxChunkBytes' | 'packs' | 'chunks'>;
 
-/** Where the bytes come from: plain data, because every worker thread makes its own connections from it. */
-export interface WriteSource {
-  /** Places with the same image, in the order of preference. */
-  readonly references: readonly string[];
-  readonly options?: OpenOptions;
-}
-
 /** What is written where. */
 export interface WriteRequest {
   readonly part: WritePart;
-  readonly source: WriteSource;
+  /** Where its packs are; stays open. */
+  readonly source: ImageSource;
   /** A block device, or a file that is large enough. Nobody else may use it meanwhile. */
   readonly target: string;
   /** Where the image begins on the target; a multiple of 4096. Default 0. */

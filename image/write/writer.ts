@@ -8,6 +8,7 @@ import { availableParallelism } from 'node:os';
 import { DirectFile } from '../direct-file.ts';
 import type { Batch, BatchChunk } from './batch.ts';
 import { Crew } from './crew.ts';
+import { Fetcher } from './fetcher.ts';
 import { Flusher } from './flusher.ts';
 import { batchesOf } from './plan.ts';
 import { ProgressMeter } from './progress.ts';
@@ -63,15 +64,12 @@ class ImageWrite {
   async run(): Promise<WriteReport> {
     const { part, source, target, targetOffset = 0, threads = defaultThreads(), signal } = this.#request;
     const slabBytes = Math.ceil(Math.max(SLAB_BYTES, part.maxChunkBytes) / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
-    const crew = new Crew(threads, {
-      references: source.references,
-      options: source.options ?? {},
-      packs: part.packs,
-      target,
-      targetOffset,
-      slabs: SLABS_PER_THREAD,
-      slabBytes,
-    });
+    const abort = new AbortController();
+    const crew = new Crew(
+      threads,
+      { sourceName: source.name, target, targetOffset, slabs: SLABS_PER_THREAD, slabBytes },
+      { fetcher: new Fetcher(source, part.packs, abort.signal), abort },
+    );
     try {
       await this.#eraseStart();
       const limits = { rawBytes: slabBytes, packedBytes: PACKED_BYTES };

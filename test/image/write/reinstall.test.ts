@@ -10,13 +10,13 @@ import { bytesOf, sha256, sha256sum, writeInChild } from './writing.ts';
 
 const MIB = 1 << 20;
 
-async function reinstall(before: string, after: string, { spoil = (_: Buffer) => {} } = {}) {
+async function reinstall(before: string, after: string, spoil?: (disk: Buffer) => void) {
   const [older, newer] = [before, after].map((pattern) => packSample(bytesOf(pattern), folderWith()));
   if (!older || !newer) throw new Error('two images are needed');
   const target = join(folderWith(), 'disk');
   const size = Math.max(older.raw.length, newer.raw.length);
   const disk = Buffer.concat([older.raw, randomBytes(size - older.raw.length)]);
-  spoil(disk);
+  spoil?.(disk);
   writeFileSync(target, disk);
   const { report, stderr } = await writeInChild({
     reference: `oci:${newer.folder}`,
@@ -56,8 +56,8 @@ it('two that change places: one is copied, the other fetched', async () => {
 });
 
 it('what the disk does not hold any more is fetched', async () => {
-  const { kept, written } = await reinstall('abcdefgh', 'abcdefgh', {
-    spoil: (disk) => void disk.fill(0x55, 3 * MIB, 4 * MIB),
+  const { kept, written } = await reinstall('abcdefgh', 'abcdefgh', (disk) => {
+    disk.fill(0x55, 3 * MIB, 4 * MIB);
   });
   expect({ kept, written }).toEqual({ kept: 7 * MIB - FIRST_BYTES, written: MIB + FIRST_BYTES });
 });

@@ -19,21 +19,23 @@ const optionsSchema = z.strictObject({
 
 const { reference, held, ...options } = optionsSchema.parse(JSON.parse(process.argv[2] ?? ''));
 
-async function tableOf(of: string) {
+async function imageOf(of: string) {
   const source = openSource([of]);
   const [part] = (await readImage(source)).parts;
-  await source.close();
   if (!part) throw new Error(`${of} has no part`);
-  return part.chunks;
+  return { source, part: part.chunks };
 }
+
+const image = await imageOf(reference);
+const older = held === undefined ? undefined : await imageOf(held);
 
 const report = await writeImage({
   ...options,
-  part: await tableOf(reference),
-  ...(held !== undefined && { held: await tableOf(held) }),
-  source: { references: [reference] },
+  ...image,
+  ...(older && { held: older.part }),
   onProgress: (progress) => console.log(JSON.stringify({ progress })),
 });
+await Promise.all([image, older].map((one) => one?.source.close()));
 // Not getrusage(2): there, what the parent had before exec counts too.
 const [, peakKib] = /^VmHWM:\s+(\d+) kB$/m.exec(await readFile('/proc/self/status', 'utf8')) ?? [];
 console.log(JSON.stringify({ report, maxRssBytes: Number(peakKib) * 1024 }));

@@ -32,7 +32,7 @@ async function write(
   try {
     const [part] = (await readImage(source)).parts;
     if (!part) throw new Error('the image has no part');
-    return await writeImage({ part: part.chunks, source: { references: [reference] }, target, ...more });
+    return await writeImage({ part: part.chunks, source, target, ...more });
   } finally {
     await source.close();
   }

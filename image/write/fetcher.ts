@@ -1,0 +1,81 @@
+/** Fetches the compressed bytes of chunks: neighbours in a pack in one request. */
+import type { BlobDescriptor, ImageSource } from '../source/source.ts';
+import type { BatchChunk } from './batch.ts';
+import type { Packed } from './packed.ts';
+
+/** Two ranges with less than this between them are fetched as one: that costs less than another request. */
+const MAX_GAP_BYTES = 32 << 10;
+/** One request asks for so much at most: memory, and what is lost when it fails. */
+const MAX_RANGE_BYTES = 8 << 20;
+
+interface Range {
+  readonly pack: number;
+  readonly offset: number;
+  end: number;
+}
+
+/** Reads from the packs of one part of an image. */
+export class Fetcher {
+  readonly #source: ImageSource;
+  readonly #packs: readonly BlobDescriptor[];
+  readonly #signal: AbortSignal;
+
+  /** @param signal ends all requests */
+  constructor(source: ImageSource, packs: readonly BlobDescriptor[], signal: AbortSignal) {
+    this.#source = source;
+    this.#packs = packs;
+    this.#signal = signal;
+  }
+
+  /**
+   * Fetches the bytes of chunks; unverified.
+   * @throws SourceError, AllSourcesFailed
+   */
+  async fetch(chunks: readonly BatchChunk[]): Promise<Packed> {
+    return await Promise.all(
+      rangesOf(chunks).map(async ({ pack, offset, end }) => {
+        const data = await this.#source.range(this.#pack(pack), offset, end - offset, this.#signal);
+        return { pack, offset, bytes: ownBytes(data) };
+      }),
+    );
+  }
+
+  /**
+   * Fetches chunks again that were wrong, from elsewhere.
+   * @returns undefined where there is no other place for one of them
+   */
+  async fetchElsewhere(chunks: readonly BatchChunk[]): Promise<Packed | undefined> {
+    const isElsewhere = chunks.every(({ pack, packedOffset, packedLength }) =>
+      this.#source.reject(this.#pack(pack), packedOffset, packedLength),
+    );
+    return isElsewhere ? await this.fetch(chunks) : undefined;
+  }
+
+  #pack(index: number): BlobDescriptor {
+    const pack = this.#packs[index];
+    // A verified table names only packs that it has.
+    if (!pack) throw new RangeError(`pack ${index} of an image with ${this.#packs.length}`);
+    return pack;
+  }
+}
+
+/** Bytes that can be moved to another thread: in memory that nothing else lies in. */
+function ownBytes(data: Buffer): Uint8Array<ArrayBuffer> {
+  const { buffer, byteLength } = data;
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) return new Uint8Array(buffer);
+  return new Uint8Array(data);
+}
+
+function rangesOf(chunks: readonly BatchChunk[]): readonly Range[] {
+  const ranges: Range[] = [];
+  const byPlace = chunks.toSorted((a, b) => a.pack - b.pack || a.packedOffset - b.packedOffset);
+  for (const { pack, packedOffset: offset, packedLength } of byPlace) {
+    const last = ranges.at(-1);
+    const end = offset + packedLength;
+    // Equal chunks share one place.
+    if (last?.pack === pack && offset - last.end <= MAX_GAP_BYTES && end - last.offset <= MAX_RANGE_BYTES)
+      last.end = Math.max(last.end, end);
+    else ranges.push({ pack, offset, end });
+  }
+  return ranges;
+}
