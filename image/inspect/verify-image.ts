@@ -1,10 +1,13 @@
 /** Reading a whole image where it is, and comparing everything with its digests. Nothing is written. */
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { zstdDecompressSync } from 'node:zlib';
-import type { NumberedChunk } from '../format/chunk-table.ts';
+import type { ChunkTable, NumberedChunk } from '../format/chunk-table.ts';
 import { BadImage } from '../format/errors.ts';
 import type { Image, ImagePart } from '../format/read-image.ts';
-import type { BlobDescriptor, ImageSource } from '../source/source.ts';
+import type { ImageSource } from '../source/source.ts';
+import { Fetcher } from '../write/fetcher.ts';
+import { type Packed, packedBytesOf } from '../write/packed.ts';
+import { PackHashes } from './pack-hashes.ts';
 
 /** What was compared. */
 export interface Verified {
@@ -15,104 +18,135 @@ export interface Verified {
   readonly rawBytes: number;
 }
 
+/** How an image is verified. */
+export interface VerifyOptions {
+  /** Told the bytes of the packs that are compared. */
+  readonly onProgress?: (doneBytes: number) => void;
+  readonly signal?: AbortSignal;
+}
+
 /** Read at once; at least one chunk. */
-const RUN_BYTES = 4 * 2 ** 20;
+const BATCH_BYTES = 4 * 2 ** 20;
+/** Each may need a request of its own, in a pack that is in another order than the disk. */
+const BATCH_CHUNKS = 256;
 
 /**
- * Compares every pack and every chunk with its digest. Memory is bounded, whatever the size.
+ * Compares every chunk, every pack, and each part as a whole with its digest. Memory is bounded, whatever the size.
  * @param image as it was read from the same source
- * @throws BadImage naming the chunk or pack; the source's errors
+ * @throws BadImage naming the chunk, pack or part; the source's errors
  */
 export async function verifyImage(
   source: ImageSource,
   image: Image,
-  options: { readonly onProgress?: (doneBytes: number) => void; readonly signal?: AbortSignal } = {},
+  { onProgress = () => undefined, signal }: VerifyOptions = {},
 ): Promise<Verified> {
-  const total = { chunks: 0, packedBytes: 0, rawBytes: 0 };
-  const packs = new Map(image.parts.flatMap(({ chunks }) => chunks.packs).map((pack) => [pack.digest, pack]));
-  for (const pack of packs.values()) {
-    const hash = createHash('sha256');
-    for (let at = 0; at < pack.sizeBytes; ) {
-      const length = Math.min(RUN_BYTES, pack.sizeBytes - at);
-      hash.update(await source.range(pack, at, length, options.signal));
-      at += length;
-      options.onProgress?.(total.packedBytes + at);
-    }
-    const found = `sha256:${hash.digest('hex')}`;
-    if (found !== pack.digest)
-      throw new BadImage(`verifying ${source.name}`, 'a pack has other bytes', {
-        expected: pack.digest,
-        found,
-      });
-    total.packedBytes += pack.sizeBytes;
-  }
-  for (const part of image.parts) await verifyPart(source, part, total, options.signal);
-  return total;
+  const packs = new PackHashes(
+    image.parts.flatMap(({ chunks }) => chunks.packs),
+    onProgress,
+  );
+  for (const part of image.parts) await verifyPart(source, part, packs, signal);
+  const count = (of: (part: ImagePart) => number) => image.parts.reduce((sum, part) => sum + of(part), 0);
+  return {
+    packedBytes: await packs.finish(source, signal),
+    chunks: count(({ chunks }) => chunks.count),
+    rawBytes: count(({ dataBytes }) => dataBytes),
+  };
 }
 
 async function verifyPart(
   source: ImageSource,
-  part: ImagePart,
-  total: { chunks: number; rawBytes: number },
-  signal?: AbortSignal,
+  { name, chunks, sizeBytes, digest }: ImagePart,
+  packs: PackHashes,
+  signal: AbortSignal = new AbortController().signal,
 ): Promise<void> {
-  const { chunks } = part;
-  const order = Array.from({ length: chunks.count }, (_, index) => chunks.at(index)).sort(
-    (a, b) => a.pack - b.pack || a.packedOffset - b.packedOffset,
-  );
-  for (const run of runsOf(order)) {
-    const [first] = run;
-    const last = run.at(-1);
-    const pack = chunks.packs[first?.pack ?? 0];
-    if (!first || !last || !pack) continue;
-    const length = last.packedOffset + last.packedLength - first.packedOffset;
-    const bytes = await source.range(pack, first.packedOffset, length, signal);
-    for (const chunk of run) {
-      const start = chunk.packedOffset - first.packedOffset;
-      checkChunk(`verifying ${part.name} of ${source.name}`, chunk, {
-        pack,
-        bytes: bytes.subarray(start, start + chunk.packedLength),
-      });
-      total.chunks += 1;
-      total.rawBytes += chunk.length;
+  const doing = `verifying ${name} of ${source.name}`;
+  const fetcher = new Fetcher(source, chunks.packs, signal);
+  const hash = createHash('sha256');
+  let at = 0;
+  for await (const { batch, packed } of fetched(fetcher, batchesOf(chunks))) {
+    signal.throwIfAborted();
+    hashPacks(packs, chunks, packed);
+    for (const chunk of batch) {
+      hashZeros(hash, chunk.offset - at);
+      hash.update(verifiedBytes(`${doing}: ${named(chunk, chunks)}`, chunk, packed));
+      at = chunk.offset + chunk.length;
     }
+  }
+  hashZeros(hash, sizeBytes - at);
+  const found = `sha256:${hash.digest('hex')}`;
+  if (found !== digest)
+    throw new BadImage(doing, 'every chunk is right, but not the digest of the whole', {
+      expected: digest,
+      found,
+    });
+}
+
+/** In the order of the part. */
+function* batchesOf(table: ChunkTable): Generator<NumberedChunk[]> {
+  let batch: NumberedChunk[] = [];
+  let bytes = 0;
+  for (const chunk of table.chunks()) {
+    if (batch.length > 0 && (bytes + chunk.packedLength > BATCH_BYTES || batch.length >= BATCH_CHUNKS)) {
+      yield batch;
+      batch = [];
+      bytes = 0;
+    }
+    batch.push(chunk);
+    bytes += chunk.packedLength;
+  }
+  if (batch.length > 0) yield batch;
+}
+
+interface FetchedBatch {
+  readonly batch: readonly NumberedChunk[];
+  readonly packed: Packed;
+}
+
+/** While one batch is compared, the next is on its way. */
+async function* fetched(
+  fetcher: Fetcher,
+  batches: Iterable<readonly NumberedChunk[]>,
+): AsyncGenerator<FetchedBatch> {
+  let ahead: Promise<FetchedBatch> | undefined;
+  for (const batch of batches) {
+    const next = fetcher.fetch(batch).then((packed) => ({ batch, packed }));
+    // Awaited in the next turn; when the one before it fails, that failure is the one to tell.
+    next.catch(() => undefined);
+    if (ahead) yield await ahead;
+    ahead = next;
+  }
+  if (ahead) yield await ahead;
+}
+
+function hashPacks(packs: PackHashes, { packs: named }: ChunkTable, packed: Packed): void {
+  for (const { pack, offset, bytes } of packed) {
+    const blob = named[pack];
+    if (blob) packs.add(blob.digest, offset, bytes);
   }
 }
 
-/** Neighbours in one pack, until they are enough to be read at once. */
-function* runsOf(chunks: readonly NumberedChunk[]): Generator<NumberedChunk[]> {
-  let run: NumberedChunk[] = [];
-  for (const chunk of chunks) {
-    const [first] = run;
-    const last = run.at(-1);
-    const fits =
-      first &&
-      last &&
-      first.pack === chunk.pack &&
-      chunk.packedOffset <= last.packedOffset + last.packedLength &&
-      chunk.packedOffset + chunk.packedLength - first.packedOffset <= RUN_BYTES;
-    if (first && !fits) {
-      yield run;
-      run = [];
-    }
-    run.push(chunk);
-  }
-  if (run.length > 0) yield run;
+const ZEROS = Buffer.alloc(2 ** 20);
+
+function hashZeros(hash: Hash, length: number): void {
+  for (let left = length; left > 0; left -= ZEROS.length) hash.update(ZEROS.subarray(0, left));
 }
 
-function checkChunk(
-  doing: string,
-  { index, offset, length, sha256 }: NumberedChunk,
-  { pack, bytes }: { readonly pack: BlobDescriptor; readonly bytes: Buffer },
-): void {
-  const what = `chunk ${index} at byte ${offset}, from pack ${pack.digest},`;
+const named = ({ index, offset, pack }: NumberedChunk, { packs }: ChunkTable): string =>
+  `chunk ${index} at byte ${offset}, from pack ${packs[pack]?.digest}`;
+
+/** @returns the raw bytes of a chunk */
+function verifiedBytes(doing: string, chunk: NumberedChunk, packed: Packed): Buffer {
+  const { length, sha256 } = chunk;
+  const bytes = packedBytesOf(packed, chunk);
+  if (!bytes) throw new BadImage(doing, 'it was not among what was fetched');
   let raw: Buffer;
   try {
     raw = zstdDecompressSync(bytes, { maxOutputLength: length });
   } catch (cause) {
-    throw new BadImage(doing, `${what} does not decompress to its ${length} bytes`, { cause });
+    throw new BadImage(doing, `it does not decompress to its ${length} bytes`, { cause });
   }
   const found = createHash('sha256').update(raw).digest('hex');
   if (raw.length !== length || found !== sha256)
-    throw new BadImage(doing, `${what} has other bytes`, { expected: sha256, found });
+    throw new BadImage(doing, 'it has other bytes', { expected: sha256, found });
+  return raw;
 }
