@@ -8,7 +8,7 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { table } from '../client/output/table.ts';
 import { BLOCK_BYTES } from '../image/format/limits.ts';
 import { CHUNK } from '../image/format/table-layout.ts';
-import type { ChunkSizes } from '../image/pack/chunking.ts';
+import { type BoundaryRule, byContent, byFileEndOrContent, type ChunkSizes } from '../image/pack/chunking.ts';
 import { cut, type RawChunk } from '../image/pack/cut.ts';
 import { openInput } from '../image/pack/input.ts';
 import { referenceImage } from './write-image.ts';
@@ -64,19 +64,19 @@ const sizesOf = (averageBytes: number): ChunkSizes => ({
   maxBytes: averageBytes * 4,
 });
 
+const contender = (name: string, kib: number, rule: BoundaryRule): readonly [string, Cutter] => [
+  name,
+  (stream) => cut(stream, sizesOf(kib * KIB), undefined, rule),
+];
+
 async function compareChunking(first: string, next: string): Promise<string[][]> {
   const rows: string[][] = [];
   const contenders: (readonly [string, Cutter])[] = [
     ...[64, 256, 1024].map(
       (kib) => [`fixed ${kib} KiB`, (it: AsyncIterable<Buffer>) => fixed(it, kib * KIB)] as const,
     ),
-    ...[32, 64, 128, 256, 512].map(
-      (kib) =>
-        [
-          `content ${kib} KiB`,
-          (it: AsyncIterable<Buffer>) => cut(it, sizesOf(kib * KIB), () => undefined),
-        ] as const,
-    ),
+    ...[32, 64, 128, 256, 512].map((kib) => contender(`content ${kib} KiB`, kib, byContent)),
+    ...[64, 128].map((kib) => contender(`file ends, content ${kib} KiB`, kib, byFileEndOrContent)),
   ];
   for (const [name, cutter] of contenders) {
     const { chunks, packed, fetched } = await reinstall(first, next, cutter);

@@ -29,6 +29,9 @@ interface UnpackOptions extends ConnectionOptions, SignatureOptions {
   readonly part?: string;
 }
 
+/** Packed once, written often: frames of level 9 decompress a third faster than those of level 3 (bench/chunking.ts). */
+const DEFAULT_LEVEL = 9;
+
 /** Adds the commands. */
 export function registerImagePack(image: Command): void {
   define(image, {
@@ -39,12 +42,12 @@ export function registerImagePack(image: Command): void {
       'The same bytes always give the same image. The target is a layout folder: oci:FOLDER[:TAG].',
     examples: [
       ['image pack web.img oci:web:1.2', 'a raw disk image'],
-      ['image pack web.qcow2 oci:web:1.2 --level 9', 'smaller, and slower to make'],
+      ['image pack web.qcow2 oci:web:1.2 --level 3', 'quicker to make, slower to write'],
       ['image pack root.img oci:web --partition root:ext4', 'the content of one partition'],
     ],
   })
     .option('--name <text>', 'what the image is, for people; default the name of the file')
-    .option('--level <number>', 'effort of zstd, 1 to 19', levelOf, 3)
+    .option('--level <number>', 'effort of zstd, 1 to 19', levelOf, DEFAULT_LEVEL)
     .option('--partition <name:filesystem>', 'the file is the content of a partition, not a whole disk')
     .action(action(pack));
   const unpack = define(image, {

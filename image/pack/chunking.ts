@@ -9,14 +9,14 @@ import { BLOCK_BYTES } from '../format/limits.ts';
 export interface ChunkSizes {
   /** Below it no boundary is looked for; a run of zeros this long is left out. */
   readonly minBytes: number;
-  /** How far it is on average from there to the next boundary; a power of two. */
+  /** How far it is from there to the next boundary, on average, where no file ends; a power of two. */
   readonly averageBytes: number;
   readonly maxBytes: number;
 }
 
-/** As many chunks as an image of any size shall have at most. */
+/** As many chunks as an image of any size shall have at most, give or take the ends of files. */
 const AIMED_CHUNKS = 2 ** 20;
-const SMALLEST_AVERAGE = 128 * 2 ** 10;
+const SMALLEST_AVERAGE = 64 * 2 ** 10;
 const LARGEST_AVERAGE = 2 * 2 ** 20;
 
 /** The sizes for an image: small ones find more of an older image, large ones make tables that stay small. */
@@ -26,9 +26,21 @@ export function chunkSizesFor(sizeBytes: number): ChunkSizes {
   return { minBytes: averageBytes / 4, averageBytes, maxBytes: averageBytes * 4 };
 }
 
-/**
- * Whether a chunk may end behind this block. Only the block decides, so that it takes one block to be in step again.
- * CRC-32 (ISO 3309) spreads well enough, and Node computes it natively.
- */
-export const isBoundary = (block: Buffer, { averageBytes }: ChunkSizes): boolean =>
+/** Whether a chunk may end behind this block. Only the block decides, so that it takes one block to be in step again. */
+export type BoundaryRule = (block: Buffer, sizes: ChunkSizes) => boolean;
+
+/** CRC-32 (ISO 3309) spreads well enough, and Node computes it natively. */
+export const byContent: BoundaryRule = (block, { averageBytes }) =>
   crc32(block) % (averageBytes / BLOCK_BYTES) === 0;
+
+const TAIL = Buffer.alloc(16);
+
+/**
+ * A block that ends with zeros is most often the last of a file. Filesystems that are made anew put files at other places, and whole:
+ * a chunk that ends with its file is found again.
+ */
+export const byFileEnd: BoundaryRule = (block) => block.subarray(-TAIL.length).equals(TAIL);
+
+/** The rule of the format's packer. */
+export const byFileEndOrContent: BoundaryRule = (block, sizes) =>
+  byFileEnd(block, sizes) || byContent(block, sizes);

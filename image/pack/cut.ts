@@ -1,6 +1,6 @@
 /** Cuts a stream of raw bytes into chunks and the zeros between them. */
 import { BLOCK_BYTES } from '../format/limits.ts';
-import { type ChunkSizes, isBoundary } from './chunking.ts';
+import { type BoundaryRule, byFileEndOrContent, type ChunkSizes } from './chunking.ts';
 
 /** Raw bytes of one chunk. */
 export interface RawChunk {
@@ -14,14 +14,16 @@ const ZEROS = Buffer.alloc(BLOCK_BYTES);
 /** Puts blocks together until a boundary. */
 class Cutter {
   readonly #sizes: ChunkSizes;
+  readonly #isBoundary: BoundaryRule;
   #pieces: Buffer[] = [];
   #offset = 0;
   #length = 0;
   /** Bytes of zeros behind the chunk that is open: part of it only when more comes soon. */
   #zeros = 0;
 
-  constructor(sizes: ChunkSizes) {
+  constructor(sizes: ChunkSizes, isBoundary: BoundaryRule) {
     this.#sizes = sizes;
+    this.#isBoundary = isBoundary;
   }
 
   /** @returns the chunk that ends before or with this block, if one does */
@@ -38,7 +40,7 @@ class Cutter {
     else if (this.#zeros > 0) this.#push(Buffer.alloc(this.#zeros));
     this.#zeros = 0;
     this.#push(block);
-    if (this.#length >= minBytes && isBoundary(block, this.#sizes)) yield* this.end();
+    if (this.#length >= minBytes && this.#isBoundary(block, this.#sizes)) yield* this.end();
   }
 
   /** Ends what is open. */
@@ -62,9 +64,10 @@ class Cutter {
 export async function* cut(
   stream: AsyncIterable<Buffer>,
   sizes: ChunkSizes,
-  onPiece: (piece: Buffer) => void,
+  onPiece: (piece: Buffer) => void = () => undefined,
+  isBoundary: BoundaryRule = byFileEndOrContent,
 ): AsyncGenerator<RawChunk> {
-  const cutter = new Cutter(sizes);
+  const cutter = new Cutter(sizes, isBoundary);
   let at = 0;
   let rest: Buffer = Buffer.alloc(0);
   for await (const piece of stream) {
