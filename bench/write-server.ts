@@ -1,5 +1,5 @@
 /** nginx on loopback, as in front of an image store. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,6 +9,8 @@ import { freePort } from '../host/free-port.ts';
 /** A running server. */
 export interface Server {
   readonly url: string;
+  /** Bytes of files that it has sent so far, by its own account. */
+  sentBytes(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -16,6 +18,7 @@ export interface Server {
 export async function serveFolder(root: string): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'iguana-bench-nginx-'));
   const port = await freePort();
+  const log = join(folder, 'access.log');
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `${name}_temp_path ${folder}/${name};`)
     .join(' ');
@@ -24,7 +27,7 @@ export async function serveFolder(root: string): Promise<Server> {
     `daemon off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log; user root;
      events {}
      http {
-       access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000; ${temporary}
+       log_format sent '$body_bytes_sent'; access_log ${log} sent; sendfile on; tcp_nopush on; keepalive_requests 100000; ${temporary}
        server { listen 127.0.0.1:${port}; root ${root}; }
      }`,
   );
@@ -47,6 +50,10 @@ export async function serveFolder(root: string): Promise<Server> {
   }
   return {
     url,
+    sentBytes: async () => {
+      const lines = (await readFile(log, 'utf8')).trim().split('\n');
+      return lines.reduce((sum, line) => sum + Number(line), 0);
+    },
     stop: async () => {
       child.kill('SIGTERM');
       await ended;

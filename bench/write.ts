@@ -6,16 +6,14 @@
  * emptied before each write. Whatever a contender wrote is compared with the source, byte by byte. What cannot be beaten is
  * measured in the same rounds: dd of the allocated bytes alone, and the CPU time of decompression and SHA-256 shared by all cores.
  */
-import { mkdir, rm, truncate } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { execa } from 'execa';
 import { requireEqual } from './write-compare.ts';
 import { type Contender, contenders, peerNames } from './write-contenders.ts';
 import { benchFolder, type ReferenceImage, referenceImage } from './write-image.ts';
 import { packReference } from './write-pack.ts';
 import { serveFolder } from './write-server.ts';
+import { type TargetKind, withTarget } from './write-target.ts';
 import { median, timed } from './write-timing.ts';
 
 const { values: options } = parseArgs({
@@ -33,29 +31,7 @@ const say = (text: string): void => {
 /** Seconds of each round, by contender. */
 type Times = Map<string, number[]>;
 
-/** An empty target of the image's size. */
-async function withTarget<T>(
-  kind: string,
-  sizeBytes: number,
-  action: (path: string) => Promise<T>,
-): Promise<T> {
-  const folder = join(kind === 'loop' ? '/dev/shm' : benchFolder(), 'iguana-bench-target');
-  await mkdir(folder, { recursive: true });
-  const file = join(folder, 'disk');
-  await rm(file, { force: true });
-  await execa('truncate', ['-s', String(sizeBytes), file]);
-  const device =
-    kind === 'loop' ? (await execa('losetup', ['--find', '--show', file])).stdout.trim() : undefined;
-  try {
-    return await action(device ?? file);
-  } finally {
-    if (device) await execa('losetup', ['--detach', device]);
-    await truncate(file, 0);
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-async function measure(kind: string, all: readonly Contender[], image: ReferenceImage): Promise<Times> {
+async function measure(kind: TargetKind, all: readonly Contender[], image: ReferenceImage): Promise<Times> {
   const times: Times = new Map(all.map(({ name }) => [name, []]));
   for (let round = 1; round <= Number(options.rounds); round += 1) {
     for (const contender of all) {
@@ -84,7 +60,7 @@ try {
     ({ name }) => !options.only || options.only.split(',').some((word) => name.includes(word)),
   );
   const results: Record<string, unknown> = {};
-  for (const kind of options.targets.split(',')) {
+  for (const kind of (['loop', 'file'] as const).filter((one) => options.targets.includes(one))) {
     const times = await measure(kind, chosen, image);
     const seconds = (name: string): number => median(times.get(name) ?? []);
     const limit = Math.max(

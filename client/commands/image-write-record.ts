@@ -53,10 +53,10 @@ export class WriteRecord {
     return new WriteRecord(folder, key, (await read(join(folder, `${key}.json`))) ?? { version: 1, disk });
   }
 
-  /** What an interrupted write of this very image has flushed. */
-  flushedOf(image: Digest, part: string): readonly ByteRange[] {
+  /** What an interrupted write of this very image has flushed; undefined where there was none. */
+  flushedOf(image: Digest, part: string): readonly ByteRange[] | undefined {
     const { writing } = this.#content;
-    return writing?.image === image && writing.part === part ? writing.flushed : [];
+    return writing?.image === image && writing.part === part ? writing.flushed : undefined;
   }
 
   /** The table of the image that the disk held last. */
@@ -71,7 +71,7 @@ export class WriteRecord {
   /** A write begins. */
   async begin(image: Digest, part: ImagePart): Promise<void> {
     this.#part = part;
-    const flushed = this.flushedOf(image, part.name);
+    const flushed = this.flushedOf(image, part.name) ?? [];
     this.#content = { ...this.#content, writing: { image, part: part.name, flushed } };
     await this.#save();
   }

@@ -19,6 +19,7 @@ import {
   withConnectionOptions,
   withSignatureOptions,
 } from './image-options.ts';
+import { partOf } from './image-part.ts';
 import { WriteRecord } from './image-write-record.ts';
 import { openWriteTarget, requireConsent } from './image-write-target.ts';
 
@@ -78,7 +79,7 @@ async function run(
       throw new CommandError(`verifying ${reference}: it was replaced meanwhile`, { remedy: 'Try again.' });
     }
     const image = await readImage(source, { manifest });
-    const part = partOf(image, options.part, reference);
+    const part = partOf(image, options.part, `writing ${reference}`);
     const held = options.from === undefined ? undefined : await heldImage(options.from, options);
     await writePart({ output, options, source, disk, image, part, held, signer: verified?.signer });
   } finally {
@@ -108,7 +109,7 @@ async function writePart(write: PartWrite): Promise<void> {
   const record = await WriteRecord.open(statePaths().root, target.identity);
   const resumed = record.flushedOf(image.digest, part.name);
   // Who goes on with what was agreed to before has agreed.
-  if (resumed.length === 0) await requireConsent(output, target, options);
+  if (!resumed) await requireConsent(output, target, options);
   const held = write.held?.chunks ?? (await record.heldTable());
   const live = output.interactive ? new LiveLine() : undefined;
   try {
@@ -117,7 +118,7 @@ async function writePart(write: PartWrite): Promise<void> {
       part: part.chunks,
       source,
       target: target.path,
-      flushed: resumed,
+      ...(resumed && { flushed: resumed }),
       ...(held && { held }),
       readBack: options.readBack,
       onProgress: (progress) => {
@@ -145,21 +146,10 @@ async function heldImage(reference: string, options: WriteOptions): Promise<Imag
   ]);
   const source: ImageSource = readable(() => openSource([reference], connectionOf(options)));
   try {
-    return partOf(await readImage(source), options.part, reference);
+    return partOf(await readImage(source), options.part, `reading ${reference}`);
   } finally {
     await source.close();
   }
-}
-
-function partOf({ parts }: Image, name: string | undefined, reference: string): ImagePart {
-  const part = name === undefined && parts.length === 1 ? parts[0] : parts.find((one) => one.name === name);
-  if (part) return part;
-  throw usageError(
-    name === undefined
-      ? `writing ${reference}: it has ${parts.length} parts`
-      : `writing ${reference}: it has no part ${name}`,
-    { remedy: `Choose one with --part: ${parts.map((one) => one.name).join(', ')}.` },
-  );
 }
 
 function lineOf(disk: string, { phase, doneBytes, totalBytes, kept, copied }: WriteProgress) {

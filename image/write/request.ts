@@ -16,7 +16,10 @@ export interface WriteRequest {
   readonly target: string;
   /** Where the image begins on the target; a multiple of 4096. Default 0. */
   readonly targetOffset?: number;
-  /** What an earlier write of this image said to be flushed. It is believed only as far as the hashes fit. */
+  /**
+   * What an earlier, interrupted write of this image said to be flushed, even if that is nothing. It is believed only as far as the
+   * hashes fit. Default: this is the first attempt, and nothing is looked for.
+   */
   readonly flushed?: readonly ByteRange[];
   /** The image that the target should hold now: its chunks are kept or copied where the hashes fit. */
   readonly held?: WritePart;

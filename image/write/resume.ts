@@ -15,9 +15,9 @@ export interface ResumePlan {
   onWritten(batch: Batch, tally: Tally): void;
 }
 
-/** @param flushed what was claimed; nothing where this is the first attempt */
-export function resuming(batches: Iterable<Batch>, flushed: readonly ByteRange[]): ResumePlan {
-  if (flushed.length === 0) return { batches, onWritten: () => undefined };
+/** @param flushed what was claimed; undefined where this is the first attempt */
+export function resuming(batches: Iterable<Batch>, flushed: readonly ByteRange[] | undefined): ResumePlan {
+  if (!flushed) return { batches, onWritten: () => undefined };
   const isClaimed = ({ start, end }: Batch): boolean =>
     flushed.some(([from, to]) => start < to && from < end);
   let misses = 0;

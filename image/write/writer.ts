@@ -20,7 +20,7 @@ import { Zeroer } from './zeros.ts';
 
 const MAX_THREADS = 4;
 const SLABS_PER_THREAD = 2;
-const SLAB_BYTES = 4 << 20;
+const SLAB_BYTES = 2 << 20;
 const PACKED_BYTES = 1 << 20;
 const WASM_PAGE_BYTES = 64 << 10;
 /** Where no chunk begins at the start of the image: any table of partitions or boot sector that was there before. */
@@ -94,8 +94,8 @@ class ImageWrite {
   }
 
   async #writeRest(crew: Crew, limits: { rawBytes: number; packedBytes: number }): Promise<void> {
-    const { part, held, flushed = [], signal } = this.#request;
-    const flusher = new Flusher(flushed, {
+    const { part, held, flushed, signal } = this.#request;
+    const flusher = new Flusher(flushed ?? [], {
       flush: () => this.#target.flush(),
       onFlushed: (ranges) => this.#meter.flushed(ranges),
     });
@@ -104,7 +104,7 @@ class ImageWrite {
     try {
       if (reuse) {
         await crew.run(
-          reuse.copies(flushed.length > 0 ? 'resume' : 'write'),
+          reuse.copies(flushed ? 'resume' : 'write'),
           (batch, tally) => this.#meter.add(batch, tally),
           signal,
         );

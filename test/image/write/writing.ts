@@ -47,6 +47,8 @@ export interface ChildOptions {
   readonly flushed?: readonly ByteRange[];
   readonly readBack?: boolean;
   readonly threads?: number;
+  /** Where Node keeps what it has compiled, as the `iguana` command tells it. */
+  readonly compileCache?: string;
 }
 
 /**
@@ -54,11 +56,14 @@ export interface ChildOptions {
  * @param killAt ends it with SIGKILL when this is true
  */
 export async function writeInChild(
-  options: ChildOptions,
+  { compileCache, ...options }: ChildOptions,
   killAt: (progress: WriteProgress) => boolean = () => false,
 ): Promise<ChildResult> {
   const script = new URL('./write-child.ts', import.meta.url).pathname;
-  const child = execa(process.execPath, [script, JSON.stringify(options)], { reject: false });
+  const child = execa(process.execPath, [script, JSON.stringify(options)], {
+    reject: false,
+    env: compileCache === undefined ? {} : { NODE_COMPILE_CACHE: compileCache },
+  });
   const progress: WriteProgress[] = [];
   let last: { report?: WriteReport; maxRssBytes?: number } = {};
   for await (const line of child) {

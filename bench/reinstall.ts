@@ -1,0 +1,76 @@
+/**
+ * `node bench/reinstall.ts [--rounds N] [--targets loop,file] [--json]`: a security update as a new image, onto a disk that
+ * holds the older one.
+ *
+ * Both images are made anew from their files, so what did not change may lie elsewhere. In each round the disk is given the older
+ * image, then the newer one with it as `held`; and, for comparison, the newer one onto an empty disk. Every result is compared
+ * with the source. Goals: at most 15 % of the compressed bytes fetched (aim 7 %), in at most a third of the time.
+ */
+import { basename } from 'node:path';
+import { parseArgs } from 'node:util';
+import { execa } from 'execa';
+import type { WriteReport } from '../image/write/request.ts';
+import type { ChildOptions } from './write-child.ts';
+import { requireEqual } from './write-compare.ts';
+import { benchFolder, referenceImage } from './write-image.ts';
+import { packReference } from './write-pack.ts';
+import { serveFolder } from './write-server.ts';
+import { withTarget } from './write-target.ts';
+import { median } from './write-timing.ts';
+
+const { values: options } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    targets: { type: 'string', default: 'loop,file' },
+    json: { type: 'boolean', default: false },
+  },
+});
+
+async function write(child: ChildOptions): Promise<WriteReport> {
+  const script = new URL('write-child.ts', import.meta.url).pathname;
+  const { stdout } = await execa(process.execPath, [script, JSON.stringify(child)]);
+  return JSON.parse(stdout.trim().split('\n').at(-1) ?? '').report;
+}
+
+const [older, newer] = [await referenceImage('first'), await referenceImage('next')];
+const layouts = [await packReference(older.raw, 'first'), await packReference(newer.raw, 'next')];
+const server = await serveFolder(benchFolder());
+const [before = '', after = ''] = layouts.map((folder) => `${server.url}/${basename(folder)}`);
+const rows: Record<string, Record<string, string>> = {};
+const results: object[] = [];
+try {
+  for (const kind of (['loop', 'file'] as const).filter((one) => options.targets.includes(one))) {
+    const updates: WriteReport[] = [];
+    const wholes: WriteReport[] = [];
+    for (let round = 0; round < Number(options.rounds); round += 1) {
+      await withTarget(kind, newer.sizeBytes, async (target) => {
+        await write({ reference: before, target });
+        updates.push(await write({ reference: after, held: before, target }));
+        await requireEqual(newer.raw, target, newer.sizeBytes);
+      });
+      await withTarget(kind, newer.sizeBytes, async (target) => {
+        wholes.push(await write({ reference: after, target }));
+      });
+    }
+    const [update, whole] = [updates[0], wholes[0]];
+    if (!update || !whole) throw new Error('at least one round is needed');
+    const seconds = median(updates.map((report) => report.seconds));
+    const wholeSeconds = median(wholes.map((report) => report.seconds));
+    results.push({ target: kind, seconds, wholeSeconds, update, whole });
+    const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+    rows[kind] = {
+      fetched: `${mebibytes(update.fetched)} of ${mebibytes(whole.fetched)}`,
+      'fetched, ratio': (update.fetched / whole.fetched).toFixed(3),
+      kept: mebibytes(update.kept),
+      copied: mebibytes(update.copied),
+      written: mebibytes(update.written),
+      's, median': seconds.toFixed(2),
+      'whole, s': wholeSeconds.toFixed(2),
+      'time, ratio': (seconds / wholeSeconds).toFixed(2),
+    };
+  }
+} finally {
+  await server.stop();
+}
+if (options.json) console.log(JSON.stringify(results));
+else console.table(rows);
