@@ -3,7 +3,7 @@
  * behind them are the same as before. Measured against others in docs/decisions.md.
  */
 import { crc32 } from 'node:zlib';
-import { BLOCK_BYTES } from '../format/limits.ts';
+import { BLOCK_BYTES, MAX_CHUNKS } from '../format/limits.ts';
 
 /** How long chunks are. */
 export interface ChunkSizes {
@@ -14,8 +14,8 @@ export interface ChunkSizes {
   readonly maxBytes: number;
 }
 
-/** As many chunks as an image of any size shall have at most, give or take the ends of files. */
-const AIMED_CHUNKS = 2 ** 20;
+/** By the average. With a least length of a quarter, no image of up to a tebibyte can have more than {@link MAX_CHUNKS}. */
+const AIMED_CHUNKS = MAX_CHUNKS / 4;
 const SMALLEST_AVERAGE = 64 * 2 ** 10;
 const LARGEST_AVERAGE = 2 * 2 ** 20;
 

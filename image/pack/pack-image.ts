@@ -1,6 +1,8 @@
 /** Packing: from disk and filesystem images to an Iguana image in an OCI layout folder. */
 import { type Digest, digestOf } from '../digest.ts';
 import { encodeConfig, type Part } from '../format/config.ts';
+import { BadImage } from '../format/errors.ts';
+import { MAX_MANIFEST_BYTES } from '../format/limits.ts';
 import { encodeManifest } from '../format/manifest.ts';
 import type { BlobDescriptor } from '../source/source.ts';
 import { onePiece } from '../transfer/blob-stream.ts';
@@ -28,7 +30,7 @@ export interface PackedImage {
 /**
  * Packs an image. The manifest is written last: an image that could not be finished does not exist, and what it
  * has left in the folder is used by the next attempt.
- * @throws ImageIoError, and what the inputs throw
+ * @throws ImageIoError; BadImage for an image beyond the limits of the format; and what the inputs throw
  */
 export async function packImage(target: LayoutTarget, request: PackRequest): Promise<PackedImage> {
   const parts: Part[] = [];
@@ -48,6 +50,11 @@ export async function packImage(target: LayoutTarget, request: PackRequest): Pro
     tables: parts.map(({ table }) => table),
     packs: all,
   });
+  if (manifest.bytes.length > MAX_MANIFEST_BYTES)
+    throw new BadImage(`packing into ${target.name}`, 'its manifest is larger than registries take', {
+      expected: `at most ${MAX_MANIFEST_BYTES}`,
+      found: manifest.bytes.length,
+    });
   await target.putManifest(manifest, request.tag);
   return {
     digest: manifest.digest,

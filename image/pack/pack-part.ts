@@ -4,6 +4,7 @@ import { constants, zstdCompressSync } from 'node:zlib';
 import { digestOf } from '../digest.ts';
 import { type Chunk, encodeTable } from '../format/chunk-table.ts';
 import type { Part } from '../format/config.ts';
+import { checkTable } from '../format/decode-table.ts';
 import { BLOCK_BYTES } from '../format/limits.ts';
 import type { BlobDescriptor } from '../source/source.ts';
 import { onePiece } from '../transfer/blob-stream.ts';
@@ -42,7 +43,10 @@ const TABLE_LEVEL = 3;
 const SMALLEST_PACK = 64 * 2 ** 20;
 const AIMED_PACKS = 2 ** 12;
 
-/** Writes packs and table into the folder. */
+/**
+ * Writes packs and table into the folder.
+ * @throws BadImage for an image beyond the limits of the format: nobody could read it
+ */
 export async function packPart(
   target: LayoutTarget,
   { input, ...about }: PartInput,
@@ -64,6 +68,7 @@ export async function packPart(
   const dataBytes = chunks.reduce((sum, { length }) => sum + length, 0);
   const maxChunkBytes = chunks.reduce((most, { length }) => Math.max(most, length), 0);
   const table = encodeTable({ blockBytes: BLOCK_BYTES, maxChunkBytes, sizeBytes, dataBytes }, packs, chunks);
+  checkTable(`packing ${input.name}: its chunk table`, table, { sizeBytes, dataBytes });
   const blob = zstdCompressSync(table, { params: { [constants.ZSTD_c_compressionLevel]: TABLE_LEVEL } });
   const descriptor = { digest: digestOf(blob), sizeBytes: blob.length };
   await target.put(descriptor, () => onePiece(blob));
