@@ -6,11 +6,13 @@
 
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import type { Logger } from 'pino';
 import { writeJsonFile } from '../host/json-file.ts';
+import { type Lock, tryLock } from '../host/lock.ts';
 import { findServer, processStart, type ServerRecord, serverRecordPath } from '../host/server-record.ts';
 import { type StatePaths, statePaths } from '../host/state.ts';
 import { EMBEDDED_NAMESPACE, embeddedTemporal, untilTemporalReady } from '../host/temporal/server.ts';
@@ -25,14 +27,40 @@ import { waitForPollers } from './wait-for-pollers.ts';
 /** How long stopping waits for the agents to end the step they are in. */
 const STOP_MS = 15_000;
 
+/** How often a starting server looks whether the one that started before it is ready, or gone. */
+const LOOK_AGAIN_MS = 500;
+
 const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 async function main(paths: StatePaths, logger: Logger): Promise<void> {
-  const running = await findServer(paths);
-  if (running) {
-    logger.info({ record: running }, 'a server runs already');
-    return;
+  const lock = await becomeServer(paths, logger);
+  if (!lock) return;
+  try {
+    await serve(paths, logger);
+  } finally {
+    await lock.release();
   }
+}
+
+/**
+ * Two servers of one state folder would take each other's ports and agents: the lock decides between servers that start
+ * at once, and goes with its process.
+ * @returns undefined where another server is ready
+ */
+async function becomeServer(paths: StatePaths, logger: Logger): Promise<Lock | undefined> {
+  for (;;) {
+    const running = await findServer(paths);
+    if (running) {
+      logger.info({ record: running }, 'a server runs already');
+      return undefined;
+    }
+    const lock = await tryLock(join(paths.run, 'server.lock'));
+    if (lock) return lock;
+    await sleep(LOOK_AGAIN_MS);
+  }
+}
+
+async function serve(paths: StatePaths, logger: Logger): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
 

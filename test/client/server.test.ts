@@ -1,3 +1,4 @@
+import { execa } from 'execa';
 import { afterAll, expect, it } from 'vitest';
 import { findServer } from '../../host/server-record.ts';
 import { statePaths } from '../../host/state.ts';
@@ -28,6 +29,19 @@ it('starts in the background, is found by a second start, answers, and stops in 
     documents: [{ stopped: true }],
   });
   await expect(iguana.run(['server', 'status'])).resolves.toMatchObject({ status: 1 });
+});
+
+it('is one, when two are started at once', async () => {
+  const both = new CommandLine();
+  const answers = await Promise.all([both.json(['server', 'start']), both.json(['server', 'start'])]);
+  try {
+    expect(answers[0]).toMatchObject({ status: 0, documents: [{ pid: expect.any(Number) }] });
+    expect(answers[1]).toEqual(answers[0]);
+    const { stdout } = await execa('pgrep', ['--full', `start-dev.*${both.state}`]);
+    expect(stdout.split('\n')).toHaveLength(1);
+  } finally {
+    await both.run(['server', 'stop']);
+  }
 });
 
 it('is started by resume after it was killed, and says where its log is', async () => {
