@@ -20,7 +20,7 @@ import { supplyTemporal } from '../host/temporal/supply.ts';
 import { SEARCH_ATTRIBUTES } from '../workflows/api.ts';
 import { keepAgents } from './keep-agents.ts';
 import { installLogger } from './log.ts';
-import { reportPort } from './report-port.ts';
+import { reportAddress, reportPort, waitForGateway } from './report-address.ts';
 import { SupervisedChild } from './supervise.ts';
 import { waitForPollers } from './wait-for-pollers.ts';
 
@@ -67,7 +67,7 @@ async function serve(paths: StatePaths, logger: Logger): Promise<void> {
   const cli = await supplyTemporal(paths, (line) => logger.info(line));
   const temporal = await embeddedTemporal(paths, cli.path, Object.values(SEARCH_ATTRIBUTES));
   const environment = { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: EMBEDDED_NAMESPACE };
-  const port = await reportPort(paths);
+  const port = await reportPort(paths, logger);
   const temporalServer = new SupervisedChild({ name: 'temporal', ...temporal }, paths.logs, logger);
   await temporalServer.start();
   await untilTemporalReady(temporal.address, stop.signal);
@@ -87,6 +87,7 @@ async function serve(paths: StatePaths, logger: Logger): Promise<void> {
   const agents = keepAgents(paths, client, environment, logger, stop.signal);
   try {
     await waitForPollers(client, stop.signal);
+    await waitForGateway(reportAddress(port), stop.signal);
     if (stop.signal.aborted) return;
     const record: ServerRecord = {
       pid: process.pid,
@@ -94,7 +95,7 @@ async function serve(paths: StatePaths, logger: Logger): Promise<void> {
       temporalAddress: temporal.address,
       namespace: EMBEDDED_NAMESPACE,
       uiAddress: temporal.uiAddress,
-      reportAddress: `http://127.0.0.1:${port}`,
+      reportAddress: reportAddress(port),
       startedAt: new Date().toISOString(),
     };
     await writeJsonFile(serverRecordPath(paths), record);
