@@ -5,7 +5,7 @@
  * What is listed here goes into Temporal's history: facts, manifests, digests, decisions; never bytes, never secrets.
  */
 import type { Digest } from '../manifest/schema/common.ts';
-import type { Facts } from '../manifest/schema/facts.ts';
+import type { DiskContent, Facts } from '../manifest/schema/facts.ts';
 import type { Manifest, ManifestImage } from '../manifest/schema/manifest.ts';
 
 /** What is installed onto: the disks of the machine the agent runs on, or a disk image for a machine that is not here. */
@@ -61,6 +61,8 @@ export interface DiskStep {
 
 export interface ProbeInput {
   readonly machineId: string;
+  /** What this install itself has put on a disk is no content of it. */
+  readonly installId: string;
   readonly target: Target;
   /** Firmware to assume where the disk is an image; default `uefi`. */
   readonly assumeFirmware?: 'uefi' | 'bios';
@@ -118,8 +120,11 @@ export interface VerifyResult {
 /** Activities of task queue `machine/ID`: the agent's. */
 export interface AgentActivities {
   probe(input: ProbeInput): Promise<Facts>;
-  /** Makes the partition table and the empty filesystems. Answers whether anything had to be done. */
-  partition(input: DiskStep & { readonly approvedErase: boolean }): Promise<{ changed: boolean }>;
+  /**
+   * Makes the partition table and the empty filesystems. Answers whether anything had to be done.
+   * `approved`: what may be lost, as the probe found it; anything else on the disk is refused.
+   */
+  partition(input: DiskStep & { readonly approved: readonly DiskContent[] }): Promise<{ changed: boolean }>;
   writeImage(input: DiskStep & { readonly image: ImageRef }): Promise<WriteResult>;
   /** Reads the root partition back from the disk, not from the cache, and compares every chunk. */
   readBack(input: DiskStep & { readonly image: ImageRef }): Promise<{ readonly bytes: number }>;
@@ -132,7 +137,12 @@ export interface AgentActivities {
     input: DiskStep & { readonly image: ImageRef; readonly changedDigest: Digest },
   ): Promise<VerifyResult>;
   /** Unmounts and detaches everything that this install holds. Safe to call at any time, any number of times. */
-  release(input: { readonly installId: string; readonly target: Target }): Promise<void>;
+  release(input: {
+    readonly installId: string;
+    readonly target: Target;
+    /** The chosen disk, where one was. */
+    readonly diskId?: string;
+  }): Promise<void>;
   /** Leaves the machine: reboot or power off. Refused where the target is not the machine that the agent runs on. */
   leave(input: { readonly action: 'reboot' | 'poweroff'; readonly target: Target }): Promise<void>;
 }
@@ -155,6 +165,11 @@ export interface ControlActivities {
     readonly machineId: string;
     readonly poweredOff: boolean;
     readonly timeoutSeconds: number;
+  }): Promise<never>;
+  /** Says which first-boot scripts failed: always fails with `FirstBootScriptFailed`, and the end of the console log. */
+  firstBootScriptsFailed(input: {
+    readonly machineId: string;
+    readonly failedScripts: readonly string[];
   }): Promise<never>;
 }
 

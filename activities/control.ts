@@ -1,7 +1,7 @@
 /** The activities of task queue `control`. */
 import type { StatePaths } from '../host/state.ts';
 import type { ControlActivities } from './contract.ts';
-import { handoffActivities } from './handoff/first-boot-overdue.ts';
+import { handoffActivities } from './handoff/first-boot.ts';
 import { planActivities } from './plan/plan.ts';
 import { powerActivities } from './power/index.ts';
 

@@ -36,6 +36,9 @@ export const FAILURES = {
   DiskHasData: stop(
     'Choose another disk, or set `storage.existingData: erase` and approve what is destroyed.',
   ),
+  DiskUnidentified: stop(
+    'Give the disk a serial number (for a virtual machine, in its settings), or choose another disk, then retry.',
+  ),
   DiskReadOnly: stop('Remove the write protection, or choose another disk, then retry.'),
   StorageImpossible: stop('Correct `storage` as the message says, then amend.'),
   // build
@@ -71,6 +74,10 @@ export const FAILURES = {
     'Set `handoff.action: none`, or `virtual-machine` for a disk image, then amend; or `iguana skip`.',
   ),
   VirtualMachineFailed: again('Look at the console log that the message names; Iguana tries again.'),
+  FirstBootScriptFailed: stop(
+    'Read why in the machine’s journal (`journalctl -u iguana-first-boot`). `iguana amend` with a corrected script ' +
+      'writes the disk again, `iguana skip` accepts the machine as it is.',
+  ),
   FirstBootTimeout: stop(
     'Look at the console log; `iguana retry` boots and waits again, `iguana skip` accepts the disk as it is.',
   ),

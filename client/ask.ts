@@ -1,6 +1,7 @@
 /** Questions to the person at the terminal. */
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
+import { printable } from './output/printable.ts';
 
 /**
  * Asks for one line. Only where {@link Output.interactive} is true.
@@ -11,7 +12,7 @@ export async function ask(question: string, signal: AbortSignal): Promise<string
   try {
     // While readline holds the terminal, Ctrl-C reaches only readline: pass it on.
     terminal.once('SIGINT', () => process.kill(process.pid, 'SIGINT'));
-    return (await terminal.question(question, { signal })).trim();
+    return (await terminal.question(printable(question), { signal })).trim();
   } finally {
     terminal.close();
   }
@@ -23,7 +24,7 @@ export async function ask(question: string, signal: AbortSignal): Promise<string
  */
 export async function askSecretly(question: string): Promise<string> {
   const { stdin, stderr } = process;
-  stderr.write(question);
+  stderr.write(printable(question));
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
   const terminal = createInterface({ input: stdin, output: silent, terminal: true });
   try {

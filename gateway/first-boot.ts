@@ -11,14 +11,24 @@ import {
 } from '../workflows/api.ts';
 
 /** Hashes and limits keep what a stranger can send small. */
-const MAX_BODY_BYTES = 16 * 1024;
+const MAX_BODY_BYTES = 64 * 1024;
 const MAX_TEXT = 256;
+/** Of the scripts that failed, this many are kept. */
+const MAX_SCRIPTS = 40;
 
 const text = { type: 'string', minLength: 1, maxLength: MAX_TEXT } as const;
 const REPORT_SCHEMA = {
   type: 'object',
   required: ['machineId', 'hostname', 'kernel', 'bootId'],
-  properties: { machineId: text, hostname: text, kernel: text, bootId: text },
+  properties: {
+    machineId: text,
+    hostname: text,
+    kernel: text,
+    bootId: text,
+    failedScripts: { type: 'array', items: { type: 'string' } },
+  },
+  // What is not named here goes no further.
+  additionalProperties: false,
 } as const;
 
 /** The token is hashed at the door: nothing behind it, and no history, ever sees it. */
@@ -42,8 +52,12 @@ export function firstBootEndpoint(client: Client): FastifyInstance {
       const token = /^Bearer (\S{16,256})$/.exec(request.headers.authorization ?? '')?.[1];
       if (!token)
         return reply.code(401).send({ error: 'a report carries its token as `Authorization: Bearer TOKEN`' });
-      const { machineId, hostname, kernel, bootId } = request.body;
-      const args = { tokenDigest: digestOf(token), report: { machineId, hostname, kernel, bootId } };
+      const { machineId } = request.body;
+      const failedScripts = request.body.failedScripts
+        ?.slice(0, MAX_SCRIPTS)
+        .map((it) => it.slice(0, MAX_TEXT));
+      const report = { ...request.body, ...(failedScripts && { failedScripts }) };
+      const args = { tokenDigest: digestOf(token), report };
       const handle = client.workflow.getHandle(installWorkflowId(machineId));
       try {
         await handle.executeUpdate(UPDATES.reportFirstBoot, { args: [args] });

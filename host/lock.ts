@@ -16,7 +16,7 @@ import { dirname } from 'node:path';
 export async function withLock<T>(path: string, action: () => Promise<T>, onWait?: () => void): Promise<T> {
   await mkdir(dirname(path), { recursive: true });
   const holder =
-    (await takeLock(path, ['--nonblock', '--conflict-exit-code', '75'])) ??
+    (await tryLock(path)) ??
     (await (async () => {
       onWait?.();
       return await takeLock(path, []);
@@ -29,11 +29,22 @@ export async function withLock<T>(path: string, action: () => Promise<T>, onWait
   }
 }
 
+/** A lock that is held until it is released, or the process ends. */
+export interface Lock {
+  release(): Promise<void>;
+}
+
+/**
+ * Takes the lock if nobody else holds it; as {@link withLock} does.
+ * @returns undefined where another process holds it
+ */
+export async function tryLock(path: string): Promise<Lock | undefined> {
+  await mkdir(dirname(path), { recursive: true });
+  return await takeLock(path, ['--nonblock', '--conflict-exit-code', '75']);
+}
+
 /** @returns undefined where another process holds the lock, and `options` say not to wait */
-async function takeLock(
-  path: string,
-  options: readonly string[],
-): Promise<{ release(): Promise<void> } | undefined> {
+async function takeLock(path: string, options: readonly string[]): Promise<Lock | undefined> {
   const child = spawn('flock', ['--exclusive', ...options, path, 'sh', '-c', 'echo locked; exec cat'], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });

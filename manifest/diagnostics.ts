@@ -16,6 +16,7 @@ export const DIAGNOSTIC_KINDS = [
   'ArchitectureMismatch',
   'DiskIsInstallMedium',
   'DiskReadOnly',
+  'DiskUnidentified',
   'DiskInUse',
   'DiskHasData',
   'DiskAmbiguous',

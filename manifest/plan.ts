@@ -1,4 +1,6 @@
 /** Planning: profile layers and facts become a manifest, or everything that is in the way. Pure; nothing is touched. */
+
+import { checkHandoff, checkHandoffTarget } from './check-handoff.ts';
 import { checkContents, checkImage } from './check-image.ts';
 import { checkLinks, checkNetwork, checkUsers } from './check-machine.ts';
 import { checkProfile } from './check-profile.ts';
@@ -85,6 +87,7 @@ function checkMerged(merged: Merged): Diagnostic[] {
     ...collect(merged, 'ProfileInvalid', checkContents),
     ...collect(merged, 'ProfileInvalid', checkUsers),
     ...collect(merged, 'ProfileInvalid', checkNetwork),
+    ...collect(merged, 'ProfileInvalid', checkHandoff),
     ...collect(merged, 'StorageImpossible', checkStorage),
   ];
 }
@@ -126,6 +129,7 @@ function checkMachineFits(merged: Merged, { facts, target, mirror }: PlanRequest
     ...(runsHere
       ? collect(merged, 'ProfileInvalid', (it, complain) => checkLinks(it, facts.network, complain))
       : []),
+    ...collect(merged, 'ProfileInvalid', (it, complain) => checkHandoffTarget(it, target, complain)),
     ...collect(merged, 'ProfileInvalid', ({ image }, complain) => {
       image.repositories.forEach(({ uri, suites }, index) => {
         if (uri === undefined && mirrorOf(suites, mirror) === undefined) {

@@ -16,7 +16,13 @@ type DiskChoice = CompleteProfile['storage']['disk'];
 /** The kinds of errors about disks. */
 export type DiskProblem = Extract<
   DiagnosticKind,
-  'NoDisk' | 'DiskAmbiguous' | 'DiskIsInstallMedium' | 'DiskInUse' | 'DiskHasData' | 'DiskReadOnly'
+  | 'NoDisk'
+  | 'DiskAmbiguous'
+  | 'DiskIsInstallMedium'
+  | 'DiskInUse'
+  | 'DiskHasData'
+  | 'DiskReadOnly'
+  | 'DiskUnidentified'
 >;
 
 /** The chosen disk, or why none was chosen. */
@@ -99,7 +105,7 @@ function mismatchesOf(disk: DiskFacts, choice: DiskChoice, target: PlanTarget): 
 }
 
 function obstaclesOf(disk: DiskFacts, existingData: 'refuse' | 'erase'): Looked['obstacles'] {
-  const { contents, holders } = disk;
+  const { id, byPath, contents, holders } = disk;
   return [
     ...(disk.installMedium
       ? [{ problem: 'DiskIsInstallMedium' as const, reason: 'is what the installer itself was started from' }]
@@ -108,6 +114,15 @@ function obstaclesOf(disk: DiskFacts, existingData: 'refuse' | 'erase'): Looked[
       ? [{ problem: 'NoDisk' as const, reason: 'has no medium in it (0 bytes)' }]
       : []),
     ...(disk.readOnly ? [{ problem: 'DiskReadOnly' as const, reason: 'is read-only' }] : []),
+    ...(id.startsWith('path:') && byPath === undefined
+      ? [
+          {
+            problem: 'DiskUnidentified' as const,
+            reason:
+              'has no serial number, no world-wide name and no fixed place: after a restart its name may be another disk’s',
+          },
+        ]
+      : []),
     ...(holders.length > 0
       ? [{ problem: 'DiskInUse' as const, reason: `is in use by ${holders.join(', ')}` }]
       : []),

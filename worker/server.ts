@@ -6,11 +6,13 @@
 
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import type { Logger } from 'pino';
 import { writeJsonFile } from '../host/json-file.ts';
+import { type Lock, tryLock } from '../host/lock.ts';
 import { findServer, processStart, type ServerRecord, serverRecordPath } from '../host/server-record.ts';
 import { type StatePaths, statePaths } from '../host/state.ts';
 import { EMBEDDED_NAMESPACE, embeddedTemporal, untilTemporalReady } from '../host/temporal/server.ts';
@@ -18,28 +20,54 @@ import { supplyTemporal } from '../host/temporal/supply.ts';
 import { SEARCH_ATTRIBUTES } from '../workflows/api.ts';
 import { keepAgents } from './keep-agents.ts';
 import { installLogger } from './log.ts';
-import { reportPort } from './report-port.ts';
+import { reportAddress, reportPort, waitForGateway } from './report-address.ts';
 import { SupervisedChild } from './supervise.ts';
 import { waitForPollers } from './wait-for-pollers.ts';
 
 /** How long stopping waits for the agents to end the step they are in. */
 const STOP_MS = 15_000;
 
+/** How often a starting server looks whether the one that started before it is ready, or gone. */
+const LOOK_AGAIN_MS = 500;
+
 const script = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
 async function main(paths: StatePaths, logger: Logger): Promise<void> {
-  const running = await findServer(paths);
-  if (running) {
-    logger.info({ record: running }, 'a server runs already');
-    return;
+  const lock = await becomeServer(paths, logger);
+  if (!lock) return;
+  try {
+    await serve(paths, logger);
+  } finally {
+    await lock.release();
   }
+}
+
+/**
+ * Two servers of one state folder would take each other's ports and agents: the lock decides between servers that start
+ * at once, and goes with its process.
+ * @returns undefined where another server is ready
+ */
+async function becomeServer(paths: StatePaths, logger: Logger): Promise<Lock | undefined> {
+  for (;;) {
+    const running = await findServer(paths);
+    if (running) {
+      logger.info({ record: running }, 'a server runs already');
+      return undefined;
+    }
+    const lock = await tryLock(join(paths.run, 'server.lock'));
+    if (lock) return lock;
+    await sleep(LOOK_AGAIN_MS);
+  }
+}
+
+async function serve(paths: StatePaths, logger: Logger): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
 
   const cli = await supplyTemporal(paths, (line) => logger.info(line));
   const temporal = await embeddedTemporal(paths, cli.path, Object.values(SEARCH_ATTRIBUTES));
   const environment = { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: EMBEDDED_NAMESPACE };
-  const port = await reportPort(paths);
+  const port = await reportPort(paths, logger);
   const temporalServer = new SupervisedChild({ name: 'temporal', ...temporal }, paths.logs, logger);
   await temporalServer.start();
   await untilTemporalReady(temporal.address, stop.signal);
@@ -59,6 +87,7 @@ async function main(paths: StatePaths, logger: Logger): Promise<void> {
   const agents = keepAgents(paths, client, environment, logger, stop.signal);
   try {
     await waitForPollers(client, stop.signal);
+    await waitForGateway(reportAddress(port), stop.signal);
     if (stop.signal.aborted) return;
     const record: ServerRecord = {
       pid: process.pid,
@@ -66,7 +95,7 @@ async function main(paths: StatePaths, logger: Logger): Promise<void> {
       temporalAddress: temporal.address,
       namespace: EMBEDDED_NAMESPACE,
       uiAddress: temporal.uiAddress,
-      reportAddress: `http://127.0.0.1:${port}`,
+      reportAddress: reportAddress(port),
       startedAt: new Date().toISOString(),
     };
     await writeJsonFile(serverRecordPath(paths), record);

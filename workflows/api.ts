@@ -132,6 +132,8 @@ export interface FirstBootReport {
   readonly hostname: string;
   readonly kernel: string;
   readonly bootId: string;
+  /** First-boot scripts that failed or were cut off; absent where the system does not say. */
+  readonly failedScripts?: readonly string[];
 }
 
 export interface ApproveArgs {

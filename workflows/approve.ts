@@ -7,8 +7,8 @@ import type { InstallState } from './install-state.ts';
  * @throws ApplicationFailure `InstallTimedOut` when nobody answers
  */
 export async function approve(state: InstallState): Promise<string> {
-  state.approval = undefined;
   if (state.planned.destroyed.length === 0) return 'nothing is destroyed';
+  state.approval = undefined;
   const { approval } = state.input;
   if (approval !== 'ask') {
     state.approval = { ...approval, at: workflowInfo().startTime.toISOString() };

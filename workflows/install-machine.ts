@@ -48,11 +48,12 @@ function result({ input, plan, outcome = 'succeeded' }: InstallState): InstallRe
 /** Leaves nothing behind: no machine running, nothing mounted, no loop device. */
 async function cleanUp(state: InstallState, machine: RunningMachine): Promise<void> {
   await machine.stop();
-  const { machineId, target } = state.input;
+  const { machineId } = state.input;
   try {
-    await cleanUpActivities(machineId).release({ installId: state.installId, target });
+    await cleanUpActivities(machineId).release(state.hold);
   } catch (error) {
-    // How the install ended matters more than this; the history has it, and the agent releases when it starts again.
+    // How the install ended matters more than this. No agent came, so that its mounts are gone with it; the loop device of
+    // a disk image may be left, and the next install onto that image takes it over.
     log.warn('cleaning up after the install failed', { machineId, error: String(error) });
   }
 }
@@ -86,7 +87,14 @@ class Phases {
   }
 
   #next(): Phase | undefined {
-    return PHASES.find((phase) => this.#done.get(phase) !== this.#key(phase));
+    const next = PHASES.find((phase) => this.#done.get(phase) !== this.#key(phase));
+    if (next === undefined || !STEPS[next].needsUnbooted || !this.#state.hasBooted) return next;
+    this.#repeat('write');
+    return 'write';
+  }
+
+  #repeat(phase: Phase): void {
+    this.#again.set(phase, (this.#again.get(phase) ?? 0) + 1);
   }
 
   #key(phase: Phase): string {
@@ -107,12 +115,12 @@ class Phases {
   /** Stands in `needs-attention` until somebody has answered; returns when there is something to do again. */
   async #ask(phase: Phase, error: unknown): Promise<void> {
     const { canSkip, retryFrom } = STEPS[phase];
-    this.#state.stand(describeAttention(phase, error, canSkip, now()));
+    const attention = describeAttention(phase, error, canSkip, now());
+    this.#state.stand(attention);
+    const { firstBoot } = this.#state;
     const answered = await condition(
-      // A machine that reports late has answered by itself.
-      () =>
-        this.#decisions.resolution !== undefined ||
-        (phase === 'confirm' && this.#state.firstBoot !== undefined),
+      // A machine that reports late has answered by itself, in `handoff` and `confirm`: before, nothing can report.
+      () => this.#decisions.resolution !== undefined || this.#state.firstBoot !== firstBoot,
       this.#state.patienceMs,
     );
     if (!answered) {
@@ -124,8 +132,7 @@ class Phases {
     if (kind === 'skip') {
       this.#finish(phase, 'skipped', 'skipped');
     } else if (kind !== undefined) {
-      const from = retryFrom?.(this.#state) ?? phase;
-      this.#again.set(from, (this.#again.get(from) ?? 0) + 1);
+      this.#repeat(retryFrom?.(this.#state, attention.type) ?? phase);
     }
   }
 }

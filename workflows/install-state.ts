@@ -4,7 +4,7 @@ import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/commo
 import { upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
 import type { ImageRef, Layer, PlanResult } from '../activities/contract.ts';
 import type { Digest } from '../manifest/schema/common.ts';
-import type { Facts } from '../manifest/schema/facts.ts';
+import type { DiskContent, Facts } from '../manifest/schema/facts.ts';
 import {
   type Attention,
   type Decision,
@@ -46,11 +46,11 @@ export class InstallState {
   awaitsApproval = false;
   /** build */
   image: ImageRef | undefined;
-  /** partition: the disk that this install has begun to write, so that it may write it again. */
-  ownDisk: string | undefined;
   /** personalise */
   tokenDigest: Digest | undefined;
   changedDigest: Digest | undefined;
+  /** handoff: the system has been started since it was written. */
+  hasBooted = false;
   /** confirm */
   firstBoot: (ReportFirstBootArgs['report'] & { at: string }) | undefined;
   attention: Attention | undefined;
@@ -80,10 +80,23 @@ export class InstallState {
     return this.plan;
   }
 
+  /** What may be lost: what is on the chosen disk by the facts that were planned and approved with; else nothing. */
+  get approvedContents(): readonly DiskContent[] {
+    const { destroyed, manifest } = this.planned;
+    if (destroyed.length === 0) return [];
+    return this.facts?.disks.find(({ id }) => id === manifest.storage.disk.id)?.contents ?? [];
+  }
+
   /** The image; phases after `build` have one. */
   get built(): ImageRef {
     if (!this.image) throw new Error('a phase that needs the image was run before it');
     return this.image;
+  }
+
+  /** What an agent may hold for this install. */
+  get hold() {
+    const diskId = this.plan?.manifest.storage.disk.id;
+    return { installId: this.installId, target: this.input.target, ...(diskId !== undefined && { diskId }) };
   }
 
   /** What the agent's disk steps share. */

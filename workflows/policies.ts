@@ -47,6 +47,20 @@ export function cleanUpActivities(machineId: string): Pick<AgentActivities, 'rel
   });
 }
 
+/**
+ * Leaving the installer: an agent that is there does it at once. Tried three times only, since a machine whose answer was
+ * lost may be in the installed system already, or in the installer again.
+ */
+export function leaveActivities(machineId: string): Pick<AgentActivities, 'leave'> {
+  return proxyActivities<AgentActivities>({
+    taskQueue: machineQueue(machineId),
+    scheduleToCloseTimeout: '10 minutes',
+    startToCloseTimeout: '1 minute',
+    heartbeatTimeout: HEARTBEAT,
+    retry: { ...RETRY, maximumAttempts: 3 },
+  });
+}
+
 /** Building takes minutes; an image with compilers and a slow mirror, hours. */
 export const builder = proxyActivities<BuilderActivities>({
   taskQueue: BUILDER_QUEUE,

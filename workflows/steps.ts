@@ -22,8 +22,23 @@ export interface Step {
   readonly run: (state: InstallState, machine: RunningMachine) => Promise<string>;
   /** True where the install is sound without it. */
   readonly canSkip: boolean;
-  /** Where a retry begins, when not with the phase itself. */
-  readonly retryFrom?: (state: InstallState) => Phase;
+  /** True where it builds upon the system as it was written: one that has been booted since has changed its files. */
+  readonly needsUnbooted?: boolean;
+  /** Where a retry begins; default the phase itself. */
+  readonly retryFrom?: (state: InstallState, failureType: string) => Phase;
+}
+
+/** The image is not in the store, or not as it was built. */
+const IMAGE_LOST: ReadonlySet<string> = new Set(['ImageMissing', 'ImageCorrupt']);
+
+/** Where a step that works on the written disk begins again: with what it found missing. */
+function retryOnDisk(phase: Phase) {
+  return (_: InstallState, failureType: string): Phase => {
+    if (IMAGE_LOST.has(failureType)) return 'build';
+    // Somebody else has been at the disk, or returns other bytes than it was given.
+    if (failureType === 'DiskChanged') return 'partition';
+    return failureType === 'VerificationFailed' ? 'write' : phase;
+  };
 }
 
 const agent = (state: InstallState) => agentActivities(state.input.machineId);
@@ -38,6 +53,7 @@ export const STEPS: Readonly<Record<Phase, Step>> = {
       const { machineId, target, assumeFirmware } = state.input;
       const facts = await agent(state).probe({
         machineId,
+        installId: state.installId,
         target,
         ...(assumeFirmware && { assumeFirmware }),
       });
@@ -49,9 +65,8 @@ export const STEPS: Readonly<Record<Phase, Step>> = {
     key: (state) => state.layers.map(({ name, digest }) => `${name}=${digest}`).join(),
     after: ['probe'],
     canSkip: false,
-    // What was in the way may be gone: a disk attached, a filesystem unmounted. But not once the install has begun on
-    // a disk: its facts would then tell of the install's own half-written data.
-    retryFrom: ({ ownDisk }) => (ownDisk ? 'plan' : 'probe'),
+    // What was in the way may be gone: a disk attached, a filesystem unmounted.
+    retryFrom: () => 'probe',
     run: async (state) => {
       if (!state.facts) throw new Error('planning before probing');
       state.plan = await control.plan({
@@ -81,12 +96,13 @@ export const STEPS: Readonly<Record<Phase, Step>> = {
     key: ({ planned }) => planned.keys.partition,
     after: ['approve'],
     canSkip: false,
+    // What is on the disk may be something else than what was planned and approved for.
+    retryFrom: () => 'probe',
     run: async (state) => {
-      const diskId = state.planned.manifest.storage.disk.id;
-      // Once this install has begun on a disk, what is on it is its own.
-      const approvedErase = state.planned.destroyed.length > 0 || state.ownDisk === diskId;
-      state.ownDisk = diskId;
-      const { changed } = await agent(state).partition({ ...state.diskStep, approvedErase });
+      const { changed } = await agent(state).partition({
+        ...state.diskStep,
+        approved: state.approvedContents,
+      });
       return changed ? 'partitioned' : 'already partitioned';
     },
   },
@@ -94,7 +110,9 @@ export const STEPS: Readonly<Record<Phase, Step>> = {
     key: () => '',
     after: ['build', 'partition'],
     canSkip: false,
+    retryFrom: retryOnDisk('write'),
     run: async (state) => {
+      state.hasBooted = false;
       const step = { ...state.diskStep, image: state.built };
       const { writtenBytes, reusedBytes } = await agent(state).writeImage(step);
       await agent(state).readBack(step);
@@ -106,6 +124,8 @@ export const STEPS: Readonly<Record<Phase, Step>> = {
     key: ({ planned }) => planned.keys.personalise,
     after: ['write'],
     canSkip: false,
+    needsUnbooted: true,
+    retryFrom: retryOnDisk('personalise'),
     run: async (state) => {
       const { identity = 'unique', reportUrl } = state.input;
       const waits = state.planned.manifest.confirmation.wait === 'first-boot';
@@ -116,6 +136,8 @@ export const STEPS: Readonly<Record<Phase, Step>> = {
         identity,
         ...(waits && reportUrl && { reportUrl }),
       });
+      // Another token is another system: what the last one reported does not count.
+      state.firstBoot = undefined;
       state.tokenDigest = result.tokenDigest;
       state.changedDigest = result.changedDigest;
       return `${result.changedCount} files`;
@@ -125,6 +147,8 @@ export const STEPS: Readonly<Record<Phase, Step>> = {
     key: ({ planned }) => planned.keys.bootloader,
     after: ['personalise'],
     canSkip: false,
+    needsUnbooted: true,
+    retryFrom: retryOnDisk('bootloader'),
     run: async (state) => {
       const { entry } = await agent(state).installBootloader({ ...state.diskStep, image: state.built });
       return entry;
@@ -134,11 +158,13 @@ export const STEPS: Readonly<Record<Phase, Step>> = {
     key: () => '',
     after: ['bootloader'],
     canSkip: false,
+    needsUnbooted: true,
+    retryFrom: retryOnDisk('verify'),
     run: async (state) => {
       if (!state.changedDigest) throw new Error('verifying before personalising');
       const step = { ...state.diskStep, image: state.built, changedDigest: state.changedDigest };
       const { files, bytes } = await agent(state).verify(step);
-      await agent(state).release({ installId: state.installId, target: state.input.target });
+      await agent(state).release(state.hold);
       return `${files} files, ${bytes} bytes read back and equal`;
     },
   },
@@ -152,7 +178,9 @@ export const STEPS: Readonly<Record<Phase, Step>> = {
     key: ({ planned }) => planned.keys.confirm,
     after: ['handoff'],
     canSkip: true,
-    retryFrom: () => 'handoff',
+    // A machine that has left its agent behind cannot be told to leave again.
+    retryFrom: ({ planned }) =>
+      planned.manifest.handoff.action === 'virtual-machine' ? 'handoff' : 'confirm',
     run: awaitFirstBoot,
   },
 };

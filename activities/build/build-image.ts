@@ -1,10 +1,7 @@
 /** Building an image: once, whoever asks, and never half. */
-import { createHash } from 'node:crypto';
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { openEngine } from '../../host/engine/open.ts';
-import { removeContainer } from '../../host/engine/run.ts';
 import type { StatePaths } from '../../host/state.ts';
 import { type ImageRecord, ImageStore } from '../../image/store.ts';
 import { digestOf } from '../../manifest/digest.ts';
@@ -14,6 +11,7 @@ import { reportProgress } from '../progress.ts';
 import { alone } from './alone.ts';
 import { BuildLog } from './build-log.ts';
 import { asBuildFailure } from './failure.ts';
+import { type BuildPlace, buildPlace, clearPlace, removeFiles } from './place.ts';
 import { writeRecipe } from './recipe.ts';
 import { collectResults } from './results.ts';
 import { runBuilder } from './run-builder.ts';
@@ -32,15 +30,14 @@ export async function buildImage(paths: StatePaths, image: ManifestImage): Promi
   const found = await store.find(imageDigest);
   if (found) return imageRef(found);
   const { cancellationSignal: signal } = Context.current();
-  const name = imageDigest.slice('sha256:'.length, 'sha256:'.length + 12);
-  const lock = join(paths.store, 'locks', `build-${name}`);
-  return await alone(lock, signal, async () => {
+  const place = buildPlace(paths, imageDigest);
+  return await alone(place.lock, signal, async () => {
     // Whoever held the lock may have built it.
     const built = await store.find(imageDigest);
     if (built) return imageRef(built);
-    const log = await BuildLog.open(join(paths.logs, `build-${name}.log`));
+    const log = await BuildLog.open(join(paths.logs, `build-${place.name}.log`));
     try {
-      return imageRef(await build(paths, store, { image, imageDigest, name, log, signal }));
+      return imageRef(await build(paths, store, { image, imageDigest, place, log, signal }));
     } catch (error) {
       signal.throwIfAborted();
       throw await asBuildFailure(error, log, paths);
@@ -53,7 +50,7 @@ export async function buildImage(paths: StatePaths, image: ManifestImage): Promi
 interface Build {
   readonly image: ManifestImage;
   readonly imageDigest: ReturnType<typeof digestOf>;
-  readonly name: string;
+  readonly place: BuildPlace;
   readonly log: BuildLog;
   readonly signal: AbortSignal;
 }
@@ -61,27 +58,22 @@ interface Build {
 async function build(
   paths: StatePaths,
   store: ImageStore,
-  { image, imageDigest, name, log, signal }: Build,
+  { image, imageDigest, place, log, signal }: Build,
 ): Promise<ImageRecord> {
   reportProgress({ step: 'prepare', message: 'opening the container engine' });
   const engine = await openEngine(paths);
-  // Several stores may share an engine: the container is this store's.
-  const container = `iguana-build-${name}-${createHash('sha256').update(paths.store).digest('hex').slice(0, 8)}`;
-  // A killed worker's container may still write into the folder.
-  await removeContainer(engine, container);
-  const folder = join(store.workFolder, `build-${name}`);
-  await rm(folder, { recursive: true, force: true });
+  const { folder } = place;
+  // What is left of a killed one.
+  await clearPlace(engine, place);
   try {
     await store.prepare();
     await writeRecipe(image, join(folder, 'recipe'));
-    await runBuilder(paths, engine, { image, container, name, folder, log, signal });
+    await runBuilder(paths, engine, { image, place, log, signal });
     reportProgress({ step: 'store' });
     const results = await collectResults(join(folder, 'out'), image);
     return await storeImage(store, folder, { imageDigest, image, results, signal });
   } finally {
-    await rm(folder, { recursive: true, force: true });
-    // Where the container was killed, its links to the shared archives are left.
-    await rm(join(paths.cache, 'apt/builds', container), { recursive: true, force: true });
+    await removeFiles(place);
   }
 }
 

@@ -7,3 +7,5 @@ import { buildImage } from './build-image.ts';
 export const builderActivities = (paths: StatePaths): BuilderActivities => ({
   buildImage: (image) => buildImage(paths, image),
 });
+
+export { removeLeftBuilds } from './place.ts';

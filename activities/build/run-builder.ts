@@ -11,6 +11,7 @@ import { reportProgress } from '../progress.ts';
 import type { BuildLog } from './build-log.ts';
 import { filesystemUuid } from './filesystem-uuid.ts';
 import { memoryToSpare } from './memory.ts';
+import { type BuildPlace, buildLabels } from './place.ts';
 
 /** What runs in the container. */
 const SCRIPTS = join(import.meta.dirname, 'container');
@@ -20,12 +21,8 @@ const CERTIFICATES = '/etc/ssl/certs/ca-certificates.crt';
 /** One build. */
 export interface BuilderRun {
   readonly image: ManifestImage;
-  /** Name of the container. */
-  readonly container: string;
-  /** Name of the build, unique for an image. */
-  readonly name: string;
-  /** Holds `recipe`; gets `out`. */
-  readonly folder: string;
+  /** Its folder holds `recipe`; gets `out`. */
+  readonly place: BuildPlace;
   readonly log: BuildLog;
   readonly signal: AbortSignal;
 }
@@ -52,7 +49,7 @@ export class BuilderStopped extends Error {
  * @throws BuilderStopped, EngineFailed, or the signal's reason
  */
 export async function runBuilder(paths: StatePaths, engine: Engine, run: BuilderRun): Promise<void> {
-  const { log } = run;
+  const { log, place } = run;
   const tag = await ensureBuilderImage(engine, paths, (line) => {
     log.add(line);
     reportProgress({ step: 'prepare', message: line });
@@ -67,7 +64,7 @@ export async function runBuilder(paths: StatePaths, engine: Engine, run: Builder
       if (!(error instanceof BuilderStopped) || !isTreeFull(log)) throw error;
       log.add(`iguana: the tree does not fit into ${memory} bytes of memory: building on the disk`);
     }
-    await rm(join(run.folder, 'out'), { recursive: true, force: true });
+    await rm(join(place.folder, 'out'), { recursive: true, force: true });
   }
   await attempt(paths, engine, tag, run, 0);
 }
@@ -76,9 +73,10 @@ async function attempt(
   paths: StatePaths,
   engine: Engine,
   tag: string,
-  { image, container, name, folder, log, signal }: BuilderRun,
+  { image, place, log, signal }: BuilderRun,
   treeBytes: number,
 ): Promise<void> {
+  const { container, name, folder: own } = place;
   log.beginAttempt();
   let step = 'packages';
   let stated: BuilderStopped['stated'];
@@ -100,15 +98,15 @@ async function attempt(
     image: tag,
     name: container,
     command: ['/scripts/build.sh'],
-    labels: { iguana: 'build' },
+    labels: buildLabels(paths, place),
     // mmdebstrap mounts and changes root.
     privileged: true,
     // The mirror may be one that only this host's own resolver or network reaches.
     networkMode: 'host',
     binds: [
-      `${join(folder, 'recipe')}:/recipe:ro`,
+      `${join(own, 'recipe')}:/recipe:ro`,
       `${SCRIPTS}:/scripts:ro`,
-      `${folder}:/job`,
+      `${own}:/job`,
       `${join(paths.cache, 'apt')}:/cache`,
       // XFS is made by the kernel, on a loop device.
       ...(image.rootFilesystem === 'xfs' ? ['/dev:/dev'] : []),

@@ -12,6 +12,12 @@ const BASE = '/run/iguana/mnt';
 const BUSY_ATTEMPTS = 10;
 const BUSY_WAIT_MS = 200;
 
+/**
+ * Options that every mount of a filesystem gets, see ext4(5): writing the unused inode tables begins within five seconds of a
+ * mount, for as long as the mount lasts. The installed system does that; here it would only add to what is written.
+ */
+const STANDING_OPTIONS: Record<string, readonly string[]> = { ext4: ['noinit_itable'] };
+
 /** One line of /proc/PID/mountinfo; see proc_pid_mountinfo(5). */
 export interface MountInfo {
   /** `major:minor` of the filesystem. */
@@ -53,7 +59,7 @@ export interface MountRequest {
   readonly filesystem: string;
   /** Below {@link mountFolder}, e.g. `root` or `root/srv`; the folder is created. */
   readonly where: string;
-  /** Mount options besides the kernel's defaults. */
+  /** Mount options besides those that every mount of the filesystem gets. */
   readonly options?: readonly string[];
 }
 
@@ -63,7 +69,8 @@ export interface MountRequest {
  * @throws failure `CommandFailed` with mount's words
  */
 export async function mountFilesystem(request: MountRequest): Promise<string> {
-  const { installId, device, filesystem, where, options = [] } = request;
+  const { installId, device, filesystem, where } = request;
+  const options = [...(STANDING_OPTIONS[filesystem] ?? []), ...(request.options ?? [])];
   const mountPoint = join(mountFolder(installId), where);
   const standing = (await ownMounts(installId)).filter((mount) => mount.mountPoint === mountPoint);
   if (standing.at(-1)?.source === device) return mountPoint;

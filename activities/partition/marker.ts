@@ -8,9 +8,15 @@
  */
 import { open } from 'node:fs/promises';
 import { isDeepStrictEqual } from 'node:util';
-import type { Disk } from '../disk/disk.ts';
 import { ioFailure } from '../disk/io-failure.ts';
 import type { DiskSeed } from './uuids.ts';
+
+/** A disk or a disk image, as far as the mark is concerned. */
+export interface MarkedDisk {
+  /** Identity, for messages. */
+  readonly id: string;
+  readonly path: string;
+}
 
 const MARK_BYTES = 4096;
 /** The last 4 KiB before the first partition: GPT's header and entries end far below (UEFI 2.10, 5.3). */
@@ -18,7 +24,7 @@ const MARK_OFFSET = 2 ** 20 - MARK_BYTES;
 const MAGIC = 'iguana: an install has begun here and was not finished\n';
 
 /** Whether the disk carries the mark of exactly this install. */
-export async function hasMarker(disk: Disk, seed: DiskSeed): Promise<boolean> {
+export async function hasMarker(disk: MarkedDisk, seed: DiskSeed): Promise<boolean> {
   return withDisk(disk, 'r', 'reading the mark on', async (file) => {
     const buffer = Buffer.alloc(MARK_BYTES);
     await file.read(buffer, 0, MARK_BYTES, MARK_OFFSET);
@@ -27,12 +33,12 @@ export async function hasMarker(disk: Disk, seed: DiskSeed): Promise<boolean> {
 }
 
 /** Writes the mark; it is on the disk when this returns. */
-export async function writeMarker(disk: Disk, seed: DiskSeed): Promise<void> {
+export async function writeMarker(disk: MarkedDisk, seed: DiskSeed): Promise<void> {
   await writeMark(disk, 'marking', markBytes(seed));
 }
 
 /** Takes the mark away; the disk has forgotten it when this returns. */
-export async function removeMarker(disk: Disk): Promise<void> {
+export async function removeMarker(disk: MarkedDisk): Promise<void> {
   await writeMark(disk, 'removing the mark on', Buffer.alloc(MARK_BYTES));
 }
 
@@ -42,7 +48,7 @@ function markBytes({ installId, diskId }: DiskSeed): Buffer {
   return bytes;
 }
 
-async function writeMark(disk: Disk, doing: string, bytes: Buffer): Promise<void> {
+async function writeMark(disk: MarkedDisk, doing: string, bytes: Buffer): Promise<void> {
   await withDisk(disk, 'r+', doing, async (file) => {
     await file.write(bytes, 0, bytes.length, MARK_OFFSET);
     await file.sync();
@@ -50,7 +56,7 @@ async function writeMark(disk: Disk, doing: string, bytes: Buffer): Promise<void
 }
 
 async function withDisk<T>(
-  disk: Disk,
+  disk: MarkedDisk,
   flags: 'r' | 'r+',
   doing: string,
   work: (file: Awaited<ReturnType<typeof open>>) => Promise<T>,

@@ -2,6 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { DiskContent } from '../../manifest/schema/facts.ts';
 import type { AgentActivities, DiskStep } from '../contract.ts';
 import { runTool } from '../disk/command.ts';
@@ -18,6 +19,7 @@ import { reportProgress } from '../progress.ts';
 import { partitionDefinitions } from './definitions.ts';
 import { ensureFilesystemLabel } from './filesystem-labels.ts';
 import { hasMarker, removeMarker, writeMarker } from './marker.ts';
+import { isOwnDisk } from './own-disk.ts';
 import { checkPlan } from './plan-check.ts';
 import { tableDifferences } from './table-check.ts';
 import { type DiskSeed, repartSeed } from './uuids.ts';
@@ -67,7 +69,7 @@ async function isDone({ manifest }: DiskStep, disk: Disk, seed: DiskSeed): Promi
 
 /** Makes sure that the disk may be written, and marks it as being written by this install. */
 async function claim(step: PartitionInput, disk: Disk, seed: DiskSeed): Promise<void> {
-  const { target, approvedErase } = step;
+  const { target, approved } = step;
   const holders =
     target.kind === 'file' ? await imageHolders(target.path) : await diskHolders(basename(disk.path));
   if (holders.length > 0)
@@ -75,12 +77,16 @@ async function claim(step: PartitionInput, disk: Disk, seed: DiskSeed): Promise<
       context: { holders },
     });
   if (await hasMarker(disk, seed)) return;
-  const contents = approvedErase ? [] : await contentsOf(disk);
-  if (contents.length > 0) {
-    const found = contents.map(({ type, label }) => (label ? `${type} "${label}"` : type)).join(', ');
-    throw failure('DiskHasData', `partitioning ${disk.id}: it is not empty (${found})`, {
-      context: { contents },
-    });
+  if (!(await isOwnDisk(disk, seed))) {
+    const isApproved = (found: DiskContent) => approved.some((it) => isDeepStrictEqual(it, found));
+    const contents = (await contentsOf(disk)).filter((found) => !isApproved(found));
+    if (contents.length > 0) {
+      const found = contents.map(({ type, label }) => (label ? `${type} "${label}"` : type)).join(', ');
+      const why = approved.length > 0 ? 'it holds what nobody approved to lose' : 'it is not empty';
+      throw failure('DiskHasData', `partitioning ${disk.id}: ${why} (${found})`, {
+        context: { contents, approved },
+      });
+    }
   }
   await writeMarker(disk, seed);
 }

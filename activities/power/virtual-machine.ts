@@ -30,14 +30,16 @@ const KEPT_CHARACTERS = 2_000;
 /**
  * Runs the machine until its guest switches it off. A QEMU that an earlier attempt left behind is taken over; QEMU
  * outlives the worker on purpose, since the machine must not lose power because of us.
- * Cancelling presses the power button, and pulls the plug when that does not help.
+ * Only a cancellation that was asked for ends it: the power button is pressed, and the plug pulled when that does not
+ * help.
  * @throws failure `VirtualMachineFailed` where QEMU does not start, or ends without the guest; `ToolMissing`
  */
 export async function runVirtualMachine(paths: StatePaths, input: VirtualMachineInput): Promise<void> {
   const files = machineFiles(paths, input.machineId);
   await ensureMachineFolders(paths, files);
   const running = (await adopt(files, input)) ?? (await start(files, input));
-  const { cancellationSignal } = Context.current();
+  const context = Context.current();
+  const { cancellationSignal } = context;
   const { pid, qmp } = running;
   reportProgress({ step: 'machine is running', message: `console: ${files.console}` });
   try {
@@ -51,7 +53,8 @@ export async function runVirtualMachine(paths: StatePaths, input: VirtualMachine
         },
       );
     }
-    await stop(files, running);
+    // A worker that shuts down, or an attempt that the server has given up: the next attempt takes the machine over.
+    if (context.cancellationDetails?.cancelRequested) await stop(files, running);
   } finally {
     qmp.close();
   }

@@ -9,6 +9,8 @@ import type { IdentifiedDisk } from '../disk/disk.ts';
 import { diskHolders } from '../disk/holders.ts';
 import { errorCode } from '../disk/io-failure.ts';
 import { parseMountInfo } from '../disk/mounts.ts';
+import type { MarkedDisk } from '../partition/marker.ts';
+import { isOwnDisk } from '../partition/own-disk.ts';
 
 /** Label of the filesystem on Iguana's own boot media. */
 const MEDIUM_LABEL = 'IGUANA';
@@ -30,14 +32,14 @@ export interface LsblkDisk {
 }
 
 /** All facts of one disk. */
-export async function deviceFacts(disk: IdentifiedDisk): Promise<DiskFacts> {
+export async function deviceFacts(disk: IdentifiedDisk, installId: string): Promise<DiskFacts> {
   const node = join('/dev', disk.kernelName);
   const columns = 'MODEL,VENDOR,SIZE,LOG-SEC,PHY-SEC,ROTA,RM,HOTPLUG,RO,TRAN';
   const { stdout } = await runTool('lsblk', ['--json', '--bytes', '--nodeps', '--output', columns, node], {
     doing: `reading the properties of ${disk.id}`,
   });
   const [properties] = (JSON.parse(stdout) as { blockdevices: [LsblkDisk] }).blockdevices;
-  const contents = await contentsOf(node, properties.size);
+  const contents = await contentsOf({ id: disk.id, path: node }, properties.size, installId);
   const holders = await diskHolders(disk.kernelName);
   const labelled = contents.some(({ label }) => label === MEDIUM_LABEL);
   const installMedium = labelled || (await holdsMedium(holders));
@@ -54,9 +56,15 @@ export async function deviceFacts(disk: IdentifiedDisk): Promise<DiskFacts> {
 }
 
 /** One disk that is broken, or that nobody may read, does not keep the machine from being installed on another. */
-async function contentsOf(node: string, sizeBytes: number): Promise<DiskFacts['contents']> {
+async function contentsOf(
+  disk: MarkedDisk,
+  sizeBytes: number,
+  installId: string,
+): Promise<DiskFacts['contents']> {
   try {
-    return await diskContents(node, sizeBytes);
+    const contents = await diskContents(disk.path, sizeBytes);
+    if (contents.length === 0) return [];
+    return (await isOwnDisk(disk, { installId, diskId: disk.id })) ? [] : contents;
   } catch (error) {
     if (errorCode(error) === undefined) throw error;
     return [{ partition: 0, type: 'unreadable', sizeBytes }];

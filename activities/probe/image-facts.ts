@@ -3,6 +3,7 @@ import type { DiskFacts } from '../../manifest/schema/facts.ts';
 import { diskContents } from '../disk/contents.ts';
 import { checkImageFile } from '../disk/image-file.ts';
 import { imageHolders } from '../disk/image-holders.ts';
+import { isOwnDisk } from '../partition/own-disk.ts';
 
 /** What a loop device has. */
 const SECTOR_BYTES = 512;
@@ -12,10 +13,12 @@ const SECTOR_BYTES = 512;
  * makes nothing.
  * @throws failure `DiskChanged` where it is something else than a file of `sizeBytes`
  */
-export async function imageFacts(path: string, sizeBytes: number): Promise<DiskFacts> {
+export async function imageFacts(path: string, sizeBytes: number, installId: string): Promise<DiskFacts> {
   const exists = (await checkImageFile(path, sizeBytes)) !== undefined;
+  const id = `file:${path}`;
+  const isOwn = exists && (await isOwnDisk({ id, path }, { installId, diskId: id }));
   return {
-    id: `file:${path}`,
+    id,
     sizeBytes,
     logicalSectorBytes: SECTOR_BYTES,
     physicalSectorBytes: SECTOR_BYTES,
@@ -24,7 +27,7 @@ export async function imageFacts(path: string, sizeBytes: number): Promise<DiskF
     removable: false,
     readOnly: false,
     installMedium: false,
-    contents: exists ? await diskContents(path, sizeBytes) : [],
+    contents: exists && !isOwn ? await diskContents(path, sizeBytes) : [],
     holders: exists ? await imageHolders(path) : [],
   };
 }

@@ -25,7 +25,7 @@ export const probe: AgentActivities['probe'] = async (input) => {
     architecture: ARCHITECTURES[process.arch] ?? 'other',
     cpu: { model: cpu.brand || 'unknown', cores: cpu.physicalCores, threads: cpu.cores },
     memoryBytes: memory.total,
-    disks: await targetDisks(input.target),
+    disks: await targetDisks(input),
   };
   return factsSchema.parse(facts);
 };
@@ -56,8 +56,8 @@ function elsewhereFacts({ machineId, assumeFirmware = 'uefi' }: ProbeInput): Pla
   };
 }
 
-async function targetDisks(target: ProbeInput['target']): Promise<DiskFacts[]> {
-  if (target.kind === 'file') return [await imageFacts(target.path, target.sizeBytes)];
+async function targetDisks({ target, installId }: ProbeInput): Promise<DiskFacts[]> {
+  if (target.kind === 'file') return [await imageFacts(target.path, target.sizeBytes, installId)];
   const attached = await identifyDisks();
   const meant = target.kind === 'device' ? attached.filter(({ id }) => id === target.id) : attached;
   if (target.kind === 'device' && meant.length === 0)
@@ -66,6 +66,6 @@ async function targetDisks(target: ProbeInput['target']): Promise<DiskFacts[]> {
     });
   const facts: DiskFacts[] = [];
   // One after the other: reading all disks at once makes none of them faster where they share a bus.
-  for (const disk of meant) facts.push(await deviceFacts(disk));
+  for (const disk of meant) facts.push(await deviceFacts(disk, installId));
   return facts;
 }

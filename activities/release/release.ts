@@ -9,10 +9,11 @@ import { unmountAll } from '../disk/mounts.ts';
  * left. Waits until a step that is still running on the disk has ended.
  * @throws failure `CommandFailed` where a mount is still in use
  */
-export const release: AgentActivities['release'] = async ({ installId, target }) => {
-  const diskId = target.kind === 'file' ? `file:${target.path}` : target.kind === 'device' ? target.id : '';
-  await exclusively(diskId, async () => {
+export const release: AgentActivities['release'] = async ({ installId, target, diskId }) => {
+  const letGo = async (): Promise<void> => {
     await unmountAll(installId);
     if (target.kind === 'file') await detachLoopDevices(target.path);
-  });
+  };
+  // Before a disk is chosen there is no step that could be at work on one.
+  await (diskId === undefined ? letGo() : exclusively(diskId, letGo));
 };

@@ -89,6 +89,11 @@ function detail(output: Output, snapshot: Snapshot): string {
     lines.push(
       `booted    ${state.firstBoot.hostname} at ${formatTime(state.firstBoot.at)}, ${state.firstBoot.kernel}`,
     );
+    const { failedScripts = [] } = state.firstBoot;
+    if (failedScripts.length > 0)
+      lines.push(
+        output.tone('warn', `          first-boot scripts that failed: ${failedScripts.join(', ')}`),
+      );
   }
   lines.push('', ...state.phases.map((phase) => phaseLine(output, phase)));
   for (const activity of running) {

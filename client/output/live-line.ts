@@ -1,6 +1,7 @@
 /** The one line at the bottom of a terminal that moves: a bar where bytes are known, else what is being done. */
 import cliProgress, { type Options, type Params, type SingleBar } from 'cli-progress';
 import { formatBytes, formatDuration } from './format.ts';
+import { printable } from './printable.ts';
 
 /** What the line tells. */
 export interface Live {
@@ -97,5 +98,5 @@ function drawn(options: Options, params: Params, title: string, text: string): s
   const bar = params.total > 1 ? `${cliProgress.Format.BarFormat(params.progress, options)} ` : '';
   // A terminal that does not know its size says 0.
   const width = process.stderr.columns || 80;
-  return `  ${title}  ${bar}${text}`.slice(0, width - 1);
+  return printable(`  ${title}  ${bar}${text}`.replaceAll('\n', ' ')).slice(0, width - 1);
 }

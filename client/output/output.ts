@@ -1,6 +1,7 @@
 /** Where a command writes: results to stdout, notes and progress to stderr; text for people or JSON for programs. */
 import { styleText } from 'node:util';
 import type { DescribedError } from '../errors.ts';
+import { printable } from './printable.ts';
 
 /** Colours by meaning, so that a theme changes in one place. */
 export type Tone = 'good' | 'bad' | 'warn' | 'dim' | 'strong' | 'plain';
@@ -41,7 +42,7 @@ export class Output {
 
   /** A line for people; nothing in JSON. */
   line(text = ''): void {
-    if (this.format === 'text') process.stdout.write(`${text}\n`);
+    if (this.format === 'text') process.stdout.write(`${printable(text)}\n`);
   }
 
   /** One JSON document on one line; nothing in text. */
@@ -57,7 +58,7 @@ export class Output {
 
   /** Something worth knowing that is not the result: to stderr, also beside JSON. */
   note(text: string): void {
-    process.stderr.write(`${styleText('dim', text, { stream: process.stderr })}\n`);
+    process.stderr.write(`${printable(styleText('dim', text, { stream: process.stderr }))}\n`);
   }
 
   /** An error: what, why, remedy. In JSON it goes to stdout, where the program that asked for JSON reads. */
@@ -72,6 +73,6 @@ export class Output {
     for (const cause of described.causes) lines.push(`  ${style('dim', 'because')} ${cause}`);
     if (described.remedy) lines.push(`  ${style('dim', 'remedy:')} ${described.remedy}`);
     if (this.verbose && original instanceof Error && original.stack) lines.push(style('dim', original.stack));
-    process.stderr.write(`${lines.join('\n')}\n`);
+    process.stderr.write(`${printable(lines.join('\n'))}\n`);
   }
 }

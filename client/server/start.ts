@@ -45,7 +45,10 @@ export async function ensureServer(paths: StatePaths, tell: (line: string) => vo
       end = signal ?? `exit status ${code}`;
     });
     child.unref();
-    return await untilReady(paths, tail, () => end, tell);
+    const record = await untilReady(paths, tail, () => end, tell);
+    // Another start was first: this one has nothing to do, and must not take over when that server is stopped.
+    if (record.pid !== child.pid) child.kill();
+    return record;
   } finally {
     await log.close();
   }

@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { CancelledFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { removeLeftBuilds } from '../../activities/build/index.ts';
+import { openEngine } from '../../host/engine/open.ts';
 import { ImageStore } from '../../image/store.ts';
 import type { ManifestImage } from '../../manifest/schema/manifest.ts';
 import { type Builder, imageOf, makeBuilder } from './harness/images.ts';
@@ -57,6 +59,17 @@ describe('a killed worker', () => {
     // Blobs that a killed attempt put are those of the image, or garbage that a collection finds.
     expect((await readdir(join(builder.paths.store, 'blobs/sha256'))).length).toBeGreaterThanOrEqual(5);
   });
+});
+
+it('leaves nothing once another worker has started, also where nobody builds the image any more', async () => {
+  await buildAndKill(await imageOf({ revision: 'left' }), 'packages');
+  expect(await leftovers(builder.paths)).not.toEqual([]);
+  const engine = await openEngine(builder.paths);
+  // The kernel gives the killed worker's lock back when its flock(1) has ended.
+  await vi.waitFor(async () => {
+    await removeLeftBuilds(builder.paths, engine);
+    expect(await leftovers(builder.paths)).toEqual([]);
+  }, 60_000);
 });
 
 describe('a cancelled build', () => {

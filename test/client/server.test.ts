@@ -1,3 +1,8 @@
+import { once } from 'node:events';
+import { writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
+import { execa } from 'execa';
 import { afterAll, expect, it } from 'vitest';
 import { findServer } from '../../host/server-record.ts';
 import { statePaths } from '../../host/state.ts';
@@ -30,6 +35,19 @@ it('starts in the background, is found by a second start, answers, and stops in 
   await expect(iguana.run(['server', 'status'])).resolves.toMatchObject({ status: 1 });
 });
 
+it('is one, when two are started at once', async () => {
+  const both = new CommandLine();
+  const answers = await Promise.all([both.json(['server', 'start']), both.json(['server', 'start'])]);
+  try {
+    expect(answers[0]).toMatchObject({ status: 0, documents: [{ pid: expect.any(Number) }] });
+    expect(answers[1]).toEqual(answers[0]);
+    const { stdout } = await execa('pgrep', ['--full', `start-dev.*${both.state}`]);
+    expect(stdout.split('\n')).toHaveLength(1);
+  } finally {
+    await both.run(['server', 'stop']);
+  }
+});
+
 it('is started by resume after it was killed, and says where its log is', async () => {
   await iguana.run(['server', 'start']);
   const { pid = 0 } = (await findServer(paths)) ?? {};
@@ -42,6 +60,24 @@ it('is started by resume after it was killed, and says where its log is', async 
   expect((await findServer(paths))?.pid).not.toBe(pid);
   const shown = await iguana.run(['server', 'status']);
   expect(shown.stdout).toContain(`${iguana.state}/logs/server.log`);
+});
+
+it('takes another port for reports where somebody else has the known one, and warns of it', async () => {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  const crowded = new CommandLine();
+  await writeFile(join(crowded.state, 'report-port.json'), JSON.stringify({ port }));
+  try {
+    const { stdout, stderr } = await crowded.run(['server', 'start', '--output', 'json']);
+    const { reportAddress } = JSON.parse(stdout) as { reportAddress: string };
+    expect(reportAddress).not.toContain(`:${port}`);
+    expect(stderr).toContain(`port ${port} of first-boot reports is taken`);
+    expect((await fetch(new URL('/healthz', reportAddress))).status).toBe(200);
+  } finally {
+    await crowded.run(['server', 'stop']);
+    other.close();
+  }
 });
 
 it('says what its log says where it cannot start', async () => {

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { withLock } from '../../host/lock.ts';
+import { tryLock, withLock } from '../../host/lock.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -39,7 +39,7 @@ test('one after the other, also where one fails', async () => {
 test('a killed holder holds nothing; who waits is told', async () => {
   const path = join(folder, 'lock');
   const module = new URL('../../host/lock.ts', import.meta.url).href;
-  const script = `import { withLock } from '${module}';
+  const script = `import { tryLock, withLock } from '${module}';
     await withLock('${path}', async () => { console.log('held'); await new Promise(() => setInterval(() => {}, 1000)); });`;
   const holder = spawn(process.execPath, ['--input-type=module', '--eval', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -56,4 +56,14 @@ test('a killed holder holds nothing; who waits is told', async () => {
   );
   expect(await answer).toBe('mine');
   expect(waited).toBe(true);
+});
+
+test('is not waited for where only a try is asked for', async () => {
+  const path = join(folder, 'lock');
+  const lock = await tryLock(path);
+  expect(await tryLock(path)).toBeUndefined();
+  await lock?.release();
+  const again = await tryLock(path);
+  expect(again).toBeDefined();
+  await again?.release();
 });

@@ -63,6 +63,7 @@ describe('each obstacle is a failure of its own, that no repetition can mend', (
     ['NoDisk', withDisks()],
     ['DiskAmbiguous', withDisks({}, { id: 'wwn:2' })],
     ['DiskIsInstallMedium', withDisks({ installMedium: true })],
+    ['DiskUnidentified', withDisks({ id: 'path:sda' })],
     ['DiskInUse', withDisks({ holders: ['mount:/'] })],
     ['DiskHasData', withDisks({ contents: [{ partition: 0, type: 'gpt' }] })],
     ['DiskReadOnly', withDisks({ readOnly: true })],

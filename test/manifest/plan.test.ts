@@ -23,6 +23,33 @@ test('a profile that says nothing gives a complete manifest', () => {
   });
 });
 
+describe('the handoff', () => {
+  const FILE = { kind: 'file', path: '/disk.img', sizeBytes: 100 * GIB } as const;
+  const DEVICE = { kind: 'device', id: 'wwn:0x5000c500a1b2c3d4' } as const;
+  const HERE = { kind: 'machine' } as const;
+  test.each([
+    ['virtual-machine', HERE],
+    ['virtual-machine', DEVICE],
+    ['reboot', DEVICE],
+    ['poweroff', FILE],
+  ])('%s is refused where it cannot be: %o', (action, target) => {
+    const profile = `handoff: {action: ${action}}\nconfirmation: {wait: first-boot}`;
+    const disks = target === FILE ? [disk({ id: 'file:/disk.img' })] : [disk()];
+    const { lines } = refused([profile], { target, facts: facts({ disks }) });
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain('handoff.action: it is not possible where');
+  });
+  test('to a virtual machine that nobody waits for is refused: it would not run', () => {
+    const { lines } = refused(['handoff: {action: virtual-machine}'], {
+      target: FILE,
+      facts: facts({ disks: [disk({ id: 'file:/disk.img' })] }),
+    });
+    expect(lines).toEqual([
+      expect.stringContaining('confirmation.wait: a virtual machine is run for as long'),
+    ]);
+  });
+});
+
 describe('repositories', () => {
   test('without address use the mirror; security has one of its own', () => {
     const { manifest } = planned(['']);

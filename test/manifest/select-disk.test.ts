@@ -99,6 +99,13 @@ describe('refuses', () => {
       'partition 1: ext4 "home", 50.0 GiB',
     ],
     ['a read-only disk', [{ ...ssd, readOnly: true }], {}, 'DiskReadOnly', 'read-only'],
+    [
+      'a disk that only its kernel name tells',
+      [{ ...ssd, id: 'path:sda' }],
+      {},
+      'DiskUnidentified',
+      'no fixed place',
+    ],
     ['an empty card reader', [{ ...stick, sizeBytes: 0 }], {}, 'NoDisk', 'no medium'],
     // talos#11255, kairos#2243: another disk is taken than the one that is meant.
     [

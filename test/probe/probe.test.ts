@@ -8,7 +8,7 @@ const agent = useAgent();
 const DISK = { sizeMiB: 128, partitions: [] };
 
 test('this machine, twice the same, nothing attached', { timeout: CASE_TIMEOUT_MS }, async () => {
-  const input = { machineId: 'here', target: { kind: 'machine' } } as const;
+  const input = { machineId: 'here', installId: 'install/1', target: { kind: 'machine' } } as const;
   const facts = factsSchema.parse(await agent().run('probe', input));
   expect(await agent().run('probe', input)).toEqual(facts);
   expect(facts.machine.id).toBe('here');
@@ -25,7 +25,7 @@ test('a disk image that does not exist is an empty disk, and still does not exis
   timeout: CASE_TIMEOUT_MS,
 }, async () => {
   const { path, step } = newCase(agent(), DISK);
-  const facts = await agent().run('probe', { machineId: 'm', target: step.target });
+  const facts = await agent().run('probe', { machineId: 'm', installId: 'install/1', target: step.target });
   expect(facts.disks).toEqual([
     expect.objectContaining({
       id: `file:${path}`,
@@ -55,7 +55,12 @@ test('what is on a disk image is named, partition by partition', { timeout: CASE
      dd if="$DISK.swap" of="$DISK" bs=1M seek=33 conv=notrunc status=none; rm "$DISK.swap"
      printf x | dd of="$DISK" bs=1M seek=49 conv=notrunc status=none`,
   );
-  const input = { machineId: 'm', target: context.step.target, assumeFirmware: 'bios' } as const;
+  const input = {
+    machineId: 'm',
+    installId: 'install/1',
+    target: context.step.target,
+    assumeFirmware: 'bios',
+  } as const;
   const facts = await agent().run('probe', input);
   expect(await agent().run('probe', input)).toEqual(facts);
   expect(facts.firmware).toEqual({ type: 'bios', basis: 'assumed' });
@@ -71,13 +76,15 @@ test('what is on a disk image is named, partition by partition', { timeout: CASE
 test('a disk image of another size is refused', { timeout: CASE_TIMEOUT_MS }, async () => {
   const context = newCase(agent(), DISK);
   await prepare(context, 'truncate --size 64M "$DISK"');
-  const failure = await failureOf(agent().run('probe', { machineId: 'm', target: context.step.target }));
+  const failure = await failureOf(
+    agent().run('probe', { machineId: 'm', installId: 'install/1', target: context.step.target }),
+  );
   expect(failure).toMatchObject({ type: 'DiskChanged', nonRetryable: true });
 });
 
 test('a device that is not attached is named with those that are', { timeout: CASE_TIMEOUT_MS }, async () => {
   const target = { kind: 'device', id: 'wwn:0x5000c500deadbeef' } as const;
-  const failure = await failureOf(agent().run('probe', { machineId: 'm', target }));
+  const failure = await failureOf(agent().run('probe', { machineId: 'm', installId: 'install/1', target }));
   expect(failure).toMatchObject({ type: 'NoDisk', nonRetryable: true });
   expect(failure.details).toMatchObject({ context: { attached: expect.any(Array) } });
 });
@@ -88,6 +95,10 @@ test('an unfinished install is data to another one', { timeout: CASE_TIMEOUT_MS 
     context,
     'printf iguana | dd of="$DISK" bs=1 seek=$(((1 << 20) - 4096)) conv=notrunc status=none',
   );
-  const facts = await agent().run('probe', { machineId: 'm', target: context.step.target });
+  const facts = await agent().run('probe', {
+    machineId: 'm',
+    installId: 'install/1',
+    target: context.step.target,
+  });
   expect(facts.disks[0]?.contents).toEqual([{ partition: 0, type: 'unknown', sizeBytes: 128 * MIB }]);
 });

@@ -17,6 +17,8 @@ const REPOSITORY = /"uri":"[a-z]+:\/\/[^"]*"/g;
 /** Payloads are base64 of JSON. */
 function anonymous(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(anonymous);
+  // Stack traces name files.
+  if (typeof value === 'string') return value.replaceAll(ROOT, '');
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => {

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -109,6 +110,25 @@ async function startWorker(): Promise<ChildProcess> {
   throw new Error('the worker ended before its machine ran');
 }
 
+/** Ends of an attempt that nobody asked for. */
+const GIVEN_UP = [
+  ['WORKER_SHUTDOWN', new ActivityCancellationDetails({ workerShutdown: true })],
+  ['NOT_FOUND', new ActivityCancellationDetails({ notFound: true })],
+] as const;
+
+/** Takes the running machine over, and is told to end while it watches. */
+async function takeOverAndLeave(
+  reason: (typeof GIVEN_UP)[number][0],
+  details: ActivityCancellationDetails,
+): Promise<void> {
+  const attempt = new MockActivityEnvironment();
+  attempt.on('heartbeat', ({ step }: Progress) => {
+    if (step === 'machine is running') attempt.cancel(reason, details);
+  });
+  const { runVirtualMachine } = powerActivities(statePaths({ IGUANA_STATE: state }));
+  await expect(attempt.run(runVirtualMachine, input)).rejects.toThrow(reason);
+}
+
 test('boots, survives its worker, reports once, and shuts down when it is cancelled', {
   timeout: TIMEOUT_MS,
 }, async () => {
@@ -120,6 +140,9 @@ test('boots, survives its worker, reports once, and shuts down when it is cancel
   expect(await qemus()).toEqual([pid]);
 
   const { runVirtualMachine } = powerActivities(statePaths({ IGUANA_STATE: state }));
+  for (const [reason, details] of GIVEN_UP) await takeOverAndLeave(reason, details);
+  expect(await qemus()).toEqual([pid]);
+
   const ended = environment.run(runVirtualMachine, input).then(
     () => 'the machine powered off',
     (error: Error) => error.name,

@@ -1,9 +1,10 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { failure } from '../../activities/failures.ts';
+import type { DiskContent, Facts } from '../../manifest/schema/facts.ts';
 import { PHASES, UPDATES } from '../../workflows/api.ts';
 import { InstallHarness, status, until } from './install-harness.ts';
-import { digestOf, layer, Script, TOKEN_DIGEST, untilCancelled } from './scripted-activities.ts';
+import { digestOf, layer, Script, untilCancelled } from './scripted-activities.ts';
 
 let harness: InstallHarness;
 beforeAll(async () => {
@@ -13,8 +14,9 @@ afterAll(async () => {
   await harness.environment.teardown();
 });
 
-const REPORT = { machineId: 'm', hostname: 'h', kernel: '6', bootId: 'b1' };
 const attention = (s: { attention?: unknown }) => s.attention !== undefined;
+
+const content = (type: string): DiskContent => ({ partition: 0, type });
 
 /** Fails the first time, then answers. */
 function failsOnce<T>(error: () => Error, answer: T): () => Promise<T> {
@@ -140,7 +142,7 @@ describe('a failure that trying again cannot mend', () => {
 
   it('does again only what an amended answer changes', async () => {
     const script = new Script({
-      verify: failsOnce(() => failure('VerificationFailed', 'verifying: differs'), { files: 1, bytes: 1 }),
+      installBootloader: failsOnce(() => failure('BootloaderFailed', 'no kernel'), { entry: 'debian.conf' }),
     });
     await harness.run(script, { layers: [layer('site', 'personalise: a')] }, async (install) => {
       await until(install, attention);
@@ -151,9 +153,68 @@ describe('a failure that trying again cannot mend', () => {
     });
     for (const once of ['probe', 'buildImage', 'partition', 'writeImage'] as const)
       expect(script.count(once)).toBe(1);
-    for (const twice of ['plan', 'personalise', 'installBootloader', 'verify'] as const) {
+    for (const twice of ['plan', 'personalise', 'installBootloader'] as const) {
       expect(script.count(twice)).toBe(2);
     }
+  });
+
+  it('builds again when the image was lost, and writes again what the disk did not keep', async () => {
+    const script = new Script({
+      personalise: failsOnce(() => failure('ImageMissing', 'reading the list of files'), {
+        changedDigest: digestOf('c'),
+        changedCount: 1,
+      }),
+      verify: failsOnce(() => failure('VerificationFailed', 'verifying: differs'), { files: 1, bytes: 1 }),
+    });
+    await harness.run(script, {}, async (install) => {
+      await until(install, (s) => s.attention?.type === 'ImageMissing');
+      await install.executeUpdate(UPDATES.retry, { args: [{ by: 'ada' }] });
+      await until(install, (s) => s.attention?.type === 'VerificationFailed');
+      await install.executeUpdate(UPDATES.retry, { args: [{ by: 'ada' }] });
+      await install.result();
+    });
+    expect(script.count('buildImage')).toBe(2);
+    expect(script.count('writeImage')).toBe(3);
+    expect(script.count('partition')).toBe(1);
+  });
+
+  it('asks again for approval when something else is on the disk than what was approved', async () => {
+    const asked: (readonly DiskContent[])[] = [];
+    const found = [content('ext4'), content('btrfs')];
+    let probed = 0;
+    const base = new Script();
+    const script = new Script({
+      probe: async (input) => {
+        const facts = await base.activities.probe(input);
+        const disk = { id: 'file:/disk.img', contents: [found[probed++] ?? content('swap')] };
+        return { ...facts, disks: [disk] } as Facts;
+      },
+      plan: async (input) => {
+        const contents = input.facts.disks.flatMap((disk) => disk.contents);
+        const planned = await base.activities.plan(input);
+        return {
+          ...planned,
+          destroyed: contents.map(({ type }) => ({ diskId: 'file:/disk.img', what: type })),
+        };
+      },
+      partition: async ({ approved }) => {
+        asked.push(approved);
+        if (approved[0]?.type === 'ext4') throw failure('DiskHasData', 'partitioning: it holds btrfs');
+        return { changed: true };
+      },
+    });
+    await harness.run(script, {}, async (install) => {
+      for (const what of ['ext4', 'btrfs']) {
+        await until(install, (s) => s.awaitsApproval && s.destroyed[0]?.what === what);
+        await install.executeUpdate(UPDATES.approve, { args: [{ by: 'ada' }] });
+        if (what === 'btrfs') break;
+        await until(install, (s) => s.attention?.type === 'DiskHasData');
+        await install.executeUpdate(UPDATES.retry, { args: [{ by: 'ada' }] });
+      }
+      await install.result();
+    });
+    expect(asked).toEqual(found.map((it) => [it]));
+    expect(script.count('buildImage')).toBe(1);
   });
 
   it('refuses an amended layer that is wrong, and stands as before', async () => {
@@ -243,59 +304,6 @@ describe('stopping', () => {
       await until(install, attention);
       await install.executeUpdate(UPDATES.abort, { args: [{ by: 'ada', reason: 'no' }] });
       await expect(install.result()).rejects.toMatchObject({ cause: { type: 'InstallAborted' } });
-    });
-  });
-});
-
-describe('the first boot', () => {
-  const waits = { layers: [layer('site', 'confirm: first-boot\nhandoff: virtual-machine\ntimeout: 60')] };
-  it('ends the install with the right token only, and powers the machine off', async () => {
-    const script = new Script({ runVirtualMachine: untilCancelled });
-    await harness.run(script, waits, async (install) => {
-      await until(install, (s) => s.phase === 'confirm' && script.count('runVirtualMachine') === 1);
-      const report = (tokenDigest: string, bootId = 'b1') =>
-        install.executeUpdate(UPDATES.reportFirstBoot, {
-          args: [{ tokenDigest, report: { ...REPORT, bootId } }],
-        });
-      await expect(report(digestOf('forged'))).rejects.toMatchObject({
-        cause: { message: expect.stringContaining('token') },
-      });
-      await report(TOKEN_DIGEST);
-      await expect(install.result()).resolves.toMatchObject({ outcome: 'succeeded' });
-      expect((await status(install)).firstBoot).toMatchObject({ hostname: 'h', bootId: 'b1' });
-    });
-    expect(script.count('runVirtualMachine')).toBe(1);
-  });
-
-  it('stands when the machine powers off without a report, and boots again on retry', async () => {
-    const script = new Script({
-      runVirtualMachine: async () => undefined,
-      firstBootOverdue: async ({ poweredOff }) => {
-        throw failure('FirstBootTimeout', poweredOff ? 'it powered off' : 'it is silent');
-      },
-    });
-    await harness.run(script, waits, async (install) => {
-      const { attention: shown } = await until(install, attention);
-      expect(shown).toMatchObject({ type: 'FirstBootTimeout', causes: ['it powered off'], canSkip: true });
-      await install.executeUpdate(UPDATES.retry, { args: [{ by: 'ada' }] });
-      await until(install, (s) => attention(s) && script.count('runVirtualMachine') === 2);
-      await install.executeUpdate(UPDATES.skip, { args: [{ by: 'ada', reason: 'seen it boot' }] });
-      await expect(install.result()).resolves.toMatchObject({ outcome: 'succeeded' });
-    });
-  });
-
-  it('counts also when it is reported late', async () => {
-    const script = new Script({
-      firstBootOverdue: async () => {
-        throw failure('FirstBootTimeout', 'silent');
-      },
-    });
-    await harness.run(script, waits, async (install) => {
-      await until(install, attention);
-      await install.executeUpdate(UPDATES.reportFirstBoot, {
-        args: [{ tokenDigest: TOKEN_DIGEST, report: REPORT }],
-      });
-      await expect(install.result()).resolves.toMatchObject({ outcome: 'succeeded' });
     });
   });
 });

@@ -12,6 +12,7 @@ import type {
   PlanInput,
   PlanResult,
 } from '../../activities/contract.ts';
+import { failure } from '../../activities/failures.ts';
 import type { Digest } from '../../manifest/schema/common.ts';
 import type { Facts } from '../../manifest/schema/facts.ts';
 import type { Manifest } from '../../manifest/schema/manifest.ts';
@@ -120,6 +121,9 @@ export class Script {
       runVirtualMachine: async () => undefined,
       firstBootOverdue: async () => {
         throw new Error('not scripted');
+      },
+      firstBootScriptsFailed: async ({ failedScripts }) => {
+        throw failure('FirstBootScriptFailed', failedScripts.join());
       },
     };
     this.activities = this.#counted({ ...plain, ...replaced });

@@ -11,7 +11,7 @@ export async function leftovers(paths: StatePaths): Promise<string[]> {
   const { docker } = await openEngine(paths);
   // Others build on this host at the same time; the names of a build end with what stands for its store.
   const ownEnd = createHash('sha256').update(paths.store).digest('hex').slice(0, 8);
-  const builds = await docker.listContainers({ all: true, filters: { label: ['iguana=build'] } });
+  const builds = await docker.listContainers({ all: true, filters: { label: ['org.iguana.build'] } });
   const containers = builds.filter(({ Names }) => Names.some((name) => name.endsWith(ownEnd)));
   const work = await readdir(join(paths.store, 'work')).catch(() => []);
   const cache = await readdir(join(paths.cache, 'apt/builds')).catch(() => []);

@@ -1,5 +1,6 @@
 /** A disk case: the disk before, the steps, and what independent tools must find on the disk after them. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { DiskContent } from '../../../manifest/schema/facts.ts';
 import type { Manifest, ManifestPartition } from '../../../manifest/schema/manifest.ts';
 import { Agent, StepError } from './agent.ts';
 import { contentChecksum, expectDisk, expectNothingHeld } from './judge.ts';
@@ -23,6 +24,9 @@ export interface CaseContext {
   readonly step: { readonly installId: string; readonly target: FileTarget; readonly manifest: Manifest };
   /** The same with other partitions or another install. */
   with(change: { partitions?: readonly CasePartition[]; installId?: string }): CaseContext;
+  /** What the probe finds on the disk now. */
+  contents(): Promise<DiskContent[]>;
+  /** @param approvedErase whether what the probe finds on the disk now may be lost */
   partition(approvedErase?: boolean): Promise<{ changed: boolean }>;
 }
 
@@ -48,13 +52,19 @@ export function newCase(agent: Agent, { sizeMiB, partitions, folder = agent.fold
   const make = (installId: string, chosen: readonly CasePartition[]): CaseContext => {
     const manifest = caseManifest({ id: `file:${path}`, sizeBytes, sectorBytes: 512 }, chosen);
     const step = { installId, target, manifest };
+    const contents = async () => {
+      const { disks } = await agent.run('probe', { machineId: 'case', installId, target });
+      return disks.flatMap((disk) => disk.contents);
+    };
     return {
       agent,
       path,
       manifest,
       step,
+      contents,
       with: (change) => make(change.installId ?? installId, change.partitions ?? chosen),
-      partition: (approvedErase = false) => agent.run('partition', { ...step, approvedErase }),
+      partition: async (approvedErase = false) =>
+        agent.run('partition', { ...step, approved: approvedErase ? await contents() : [] }),
     };
   };
   return make(`case/${lastCase}`, partitions);

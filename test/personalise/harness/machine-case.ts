@@ -94,7 +94,7 @@ export class MachineCase {
 
   /** Partitions the disk and writes the image. */
   async write(): Promise<void> {
-    await this.agent.run('partition', { ...this.step, approvedErase: true });
+    await this.agent.run('partition', { ...this.step, approved: [] });
     await this.agent.run('writeImage', this.step);
     await this.agent.run('growFilesystem', this.step);
   }

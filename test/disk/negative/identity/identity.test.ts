@@ -32,7 +32,7 @@ test('a file other than the planned one', { timeout: CASE_TIMEOUT_MS }, async ()
   const other = newCase(agent(), DISK);
   await prepare(other);
   const before = await contentChecksum(other);
-  const input = { ...other.step, manifest: planned.manifest, approvedErase: true };
+  const input = { ...other.step, manifest: planned.manifest, approved: [] };
   expect(await failureOf(agent().run('partition', input))).toMatchObject({
     type: 'DiskChanged',
     nonRetryable: true,
@@ -46,7 +46,7 @@ test('a device that is not attached', { timeout: CASE_TIMEOUT_MS }, async () => 
   const disk = { ...manifest.storage.disk, id };
   const storage = { ...manifest.storage, disk };
   const target = { kind: 'device', id } as const;
-  const input = { ...step, target, manifest: { ...manifest, storage }, approvedErase: true };
+  const input = { ...step, target, manifest: { ...manifest, storage }, approved: [] };
   const failure = await failureOf(agent().run('partition', input));
   expect(failure).toMatchObject({ type: 'DiskVanished', nonRetryable: false });
   expect(failure.message).toContain(id);

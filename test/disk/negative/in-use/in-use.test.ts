@@ -50,7 +50,7 @@ for (const [name, [begin, end, holder]] of Object.entries(USES)) {
     try {
       const before = await headChecksum(context);
       const { target } = context.step;
-      const facts = await agent().run('probe', { machineId: 'case', target });
+      const facts = await agent().run('probe', { machineId: 'case', installId: 'install/1', target });
       expect(facts.disks[0]?.holders).toEqual([expect.stringMatching(holder)]);
       expect(await failureOf(context.partition(true))).toMatchObject({
         type: 'DiskInUse',
@@ -72,7 +72,7 @@ test('a filesystem mounted on the host', { timeout: CASE_TIMEOUT_MS }, async () 
   await execa('mount', ['-o', 'ro,noload', loop, mountPoint]);
   try {
     const { target } = context.step;
-    const facts = await agent().run('probe', { machineId: 'case', target });
+    const facts = await agent().run('probe', { machineId: 'case', installId: 'install/1', target });
     expect(facts.disks[0]?.holders).toEqual([`mount:${mountPoint}`]);
     expect(await failureOf(context.partition(true))).toMatchObject({ type: 'DiskInUse', nonRetryable: true });
   } finally {
@@ -91,7 +91,7 @@ test('a disk image that a virtual machine runs from', { timeout: CASE_TIMEOUT_MS
   );
   try {
     const { target } = context.step;
-    const facts = await agent().run('probe', { machineId: 'case', target });
+    const facts = await agent().run('probe', { machineId: 'case', installId: 'install/1', target });
     expect(facts.disks[0]?.holders).toEqual(['locked']);
     expect(await failureOf(context.partition(true))).toMatchObject({ type: 'DiskInUse', nonRetryable: true });
   } finally {

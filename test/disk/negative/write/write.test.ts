@@ -108,7 +108,7 @@ test('a disk that was partitioned by somebody else meanwhile', { timeout: CASE_T
     const failure = await failureOf(agent().run(activity, { ...foreign, image: context.image.ref }));
     expect(failure).toMatchObject({ type: 'DiskChanged', nonRetryable: true });
   }
-  expect(await failureOf(agent().run('partition', { ...foreign, approvedErase: false }))).toMatchObject({
+  expect(await failureOf(agent().run('partition', { ...foreign, approved: [] }))).toMatchObject({
     type: 'DiskHasData',
   });
   await agent().run('release', context.step);

@@ -32,8 +32,8 @@ async function timed(step: () => Promise<unknown>): Promise<number> {
 
 /** Begins to partition, and kills the agent and its tools on the way. */
 async function partitionKilled(context: CaseContext, approvedErase: boolean, delayMs: number): Promise<void> {
-  await agent().shell('true');
-  const { result } = agent().start('partition', { ...context.step, approvedErase });
+  const approved = approvedErase ? await context.contents() : [];
+  const { result } = agent().start('partition', { ...context.step, approved });
   const ended = Promise.allSettled([result]);
   await sleep(delayMs);
   await agent().kill();

@@ -1,9 +1,9 @@
-/** Says why nobody has heard of an installed system. */
+/** Says what is wrong with a first boot. */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { StatePaths } from '../../host/state.ts';
 import type { ControlActivities } from '../contract.ts';
-import { failure } from '../failures.ts';
+import { type FailureDetails, failure } from '../failures.ts';
+import { machineFiles } from '../power/machine-files.ts';
 
 /** As much of the console as a person reads, and a history holds. */
 const EXCERPT_LINES = 30;
@@ -19,16 +19,27 @@ async function consoleExcerpt(path: string): Promise<string[]> {
 }
 
 /** The activities around the first boot. */
-export function handoffActivities(paths: StatePaths): Pick<ControlActivities, 'firstBootOverdue'> {
+export function handoffActivities(
+  paths: StatePaths,
+): Pick<ControlActivities, 'firstBootOverdue' | 'firstBootScriptsFailed'> {
+  const consoleOf = async (machineId: string): Promise<FailureDetails['context']> => {
+    const path = machineFiles(paths, machineId).console;
+    const lastLines = await consoleExcerpt(path);
+    return lastLines.length > 0 ? { console: path, lastLines } : {};
+  };
   return {
     async firstBootOverdue({ machineId, poweredOff, timeoutSeconds }) {
-      const path = join(paths.consoles, `${machineId}.log`);
-      const console_ = await consoleExcerpt(path);
       const what = poweredOff
         ? 'it powered off before it reported'
         : `it did not report within ${timeoutSeconds} s`;
       throw failure('FirstBootTimeout', `waiting for the first boot of ${machineId}: ${what}`, {
-        context: console_.length > 0 ? { console: path, lastLines: console_ } : {},
+        context: { ...(await consoleOf(machineId)) },
+      });
+    },
+    async firstBootScriptsFailed({ machineId, failedScripts }) {
+      const doing = `running the first-boot scripts of ${machineId}`;
+      throw failure('FirstBootScriptFailed', `${doing}: these failed: ${failedScripts.join(', ')}`, {
+        context: { failedScripts, ...(await consoleOf(machineId)) },
       });
     },
   };
