@@ -90,7 +90,7 @@ export interface WriteResult {
   readonly writtenBytes: number;
   /** Bytes that were found on the disk already, by hash. */
   readonly reusedBytes: number;
-  /** Bytes of zero runs that needed no writing. */
+  /** Bytes of runs of zeros: discarded, found, or written where the disk cannot discard. */
   readonly skippedBytes: number;
 }
 

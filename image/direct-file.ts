@@ -1,7 +1,6 @@
 /** Reading and writing a disk without its cache, so that what is read was on the disk, and what is written gets there. */
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { CHUNK_BYTES } from './chunk-table.ts';
 import { errorCode, ImageIoError, TargetTooSmall } from './io-error.ts';
 
 /** The part of WebAssembly's interface that is used: its types come with the browser's, which are not loaded. */
@@ -17,9 +16,9 @@ export const BLOCK_BYTES = 4096;
 
 /**
  * A buffer that direct access accepts.
- * @param bytes a multiple of 64 KiB; default one chunk
+ * @param bytes a multiple of 64 KiB
  */
-export function alignedBuffer(bytes = CHUNK_BYTES): Buffer {
+export function alignedBuffer(bytes: number): Buffer {
   return Buffer.from(new WebAssembly.Memory({ initial: bytes / WASM_PAGE_BYTES }).buffer);
 }
 

@@ -1,45 +1,16 @@
 /**
- * The content-addressed store of images: blobs under the digest of their bytes, and for each image a record that names
- * its blobs. The record is written last, so what `find` finds is whole.
+ * The content-addressed store of images: blobs under the digest of their bytes, as in an OCI layout folder, and for each image
+ * a record that names its blobs. The record is written last, so what `find` finds is whole.
  */
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
-import { type ChunkTable, decodeChunkTable } from './chunk-table.ts';
 import { type Digest, digestOfFile } from './digest.ts';
+import { type Image, readImage } from './format/read-image.ts';
+import { type Blob, blobsOf, type ImageRecord, imageRecordSchema } from './image-record.ts';
 import { errorCode, ImageIoError } from './io-error.ts';
-
-const digestSchema = z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)]);
-const blobSchema = z.strictObject({ digest: digestSchema, sizeBytes: z.number().int().nonnegative() });
-
-/** What the store knows of an image. */
-const imageRecordSchema = z.strictObject({
-  version: z.literal(1),
-  /** Under which it is found: digest of the image part of the manifest. */
-  imageDigest: digestSchema,
-  rootFilesystem: z.enum(['ext4', 'xfs', 'btrfs']),
-  /** The raw filesystem image, sparse. */
-  root: blobSchema,
-  /** Its chunk table. */
-  rootTable: blobSchema,
-  /** Bytes of chunks that are not all zero. */
-  dataBytes: z.number().int().nonnegative(),
-  /** tar of what goes onto the ESP. */
-  esp: blobSchema,
-  /** List of all files, see `file-list.ts`. */
-  files: blobSchema,
-  /** CycloneDX. */
-  sbom: blobSchema,
-  packageCount: z.number().int().nonnegative(),
-  /** ISO 8601. */
-  createdAt: z.string(),
-});
-
-/** @see imageRecordSchema */
-export type ImageRecord = z.infer<typeof imageRecordSchema>;
-
-/** A blob by digest and size. */
-export type Blob = z.infer<typeof blobSchema>;
+import type { ImageSource } from './source/source.ts';
+import { LayoutSource } from './transfer/layout-source.ts';
+import { OCI_MANIFEST } from './transfer/oci-manifest.ts';
 
 /** What a collection of garbage removed, or would remove. */
 export interface Garbage {
@@ -61,16 +32,24 @@ export interface CollectOptions {
 const STALE_MS = 24 * 3600 * 1000;
 
 const hexOf = (digest: Digest): string => digest.slice('sha256:'.length);
-const BLOB_KEYS = ['root', 'rootTable', 'esp', 'files', 'sbom'] as const;
+
+/** An image of the store, and its source, from which its packs are read. */
+export interface OpenImage {
+  readonly image: Image;
+  /** To be closed by who opened it. */
+  readonly source: ImageSource;
+}
 
 /** A store in a folder. Any number of processes may use it at once. */
 export class ImageStore {
+  readonly #folder: string;
   readonly #blobs: string;
   readonly #images: string;
   /** For work on a blob that is to be put: on the same filesystem, so that putting is a rename. */
   readonly workFolder: string;
 
   constructor(folder: string) {
+    this.#folder = folder;
     this.#blobs = join(folder, 'blobs/sha256');
     this.#images = join(folder, 'images');
     this.workFolder = join(folder, 'work');
@@ -105,12 +84,20 @@ export class ImageStore {
       .sort((a, b) => b.createdAt.localeCompare(a.createdAt));
   }
 
-  /** The chunk table of an image, checked against its digest. */
-  async rootTable(record: ImageRecord): Promise<ChunkTable> {
-    return decodeChunkTable(
-      await readFile(this.blobPath(record.rootTable.digest), 'utf8'),
-      record.rootTable.digest,
-    );
+  /**
+   * Reads the image that holds the root filesystem, all but its packs.
+   * @throws SourceError for blobs that are missing or damaged; BadImage for an image that breaks the format
+   */
+  async open({ image: { digest, sizeBytes } }: ImageRecord): Promise<OpenImage> {
+    const source = new LayoutSource({ kind: 'layout', folder: this.#folder });
+    try {
+      const bytes = await source.blob({ digest, sizeBytes });
+      const image = await readImage(source, { manifest: { bytes, digest, mediaType: OCI_MANIFEST } });
+      return { image, source };
+    } catch (error) {
+      await source.close();
+      throw error;
+    }
   }
 
   /**
@@ -179,7 +166,7 @@ export class ImageStore {
     const released = new Map<string, number>();
     const garbage: Garbage[] = [];
     for (const record of await this.list()) {
-      const names = BLOB_KEYS.map((key) => hexOf(record[key].digest));
+      const names = blobsOf(record).map(({ digest }) => hexOf(digest));
       if (keep(record) && (await this.#isWhole(record)) && (!verify || (await this.#isUndamaged(record)))) {
         for (const name of names) used.add(name);
         continue;
@@ -201,18 +188,16 @@ export class ImageStore {
   }
 
   async #isWhole(record: ImageRecord): Promise<boolean> {
-    for (const key of BLOB_KEYS) {
-      const found = await stat(this.blobPath(record[key].digest)).catch(undefinedIfMissing);
-      if (found?.size !== record[key].sizeBytes) return false;
+    for (const { digest, sizeBytes } of blobsOf(record)) {
+      const found = await stat(this.blobPath(digest)).catch(undefinedIfMissing);
+      if (found?.size !== sizeBytes) return false;
     }
     return true;
   }
 
   async #isUndamaged(record: ImageRecord): Promise<boolean> {
-    for (const key of BLOB_KEYS) {
-      const { digest } = record[key];
+    for (const { digest } of blobsOf(record))
       if ((await digestOfFile(this.blobPath(digest)).catch(undefinedIfMissing)) !== digest) return false;
-    }
     return true;
   }
 

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { openEngine } from '../../host/engine/open.ts';
 import type { StatePaths } from '../../host/state.ts';
-import { type ImageRecord, ImageStore } from '../../image/store.ts';
+import type { ImageRecord } from '../../image/image-record.ts';
+import { ImageStore } from '../../image/store.ts';
 import { digestOf } from '../../manifest/digest.ts';
 import type { ManifestImage } from '../../manifest/schema/manifest.ts';
 import type { ImageRef } from '../contract.ts';
@@ -79,11 +80,11 @@ async function build(
 
 /** What the workflow learns of an image. */
 function imageRef(record: ImageRecord): ImageRef {
-  const { imageDigest, dataBytes, packageCount } = record;
+  const { imageDigest, rootBytes, dataBytes, packageCount } = record;
   return {
     imageDigest,
-    rootDigest: record.rootTable.digest,
-    rootBytes: record.root.sizeBytes,
+    rootDigest: record.image.digest,
+    rootBytes,
     dataBytes,
     espDigest: record.esp.digest,
     filesDigest: record.files.digest,

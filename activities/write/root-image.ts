@@ -1,36 +1,51 @@
 /** The image of the root filesystem in the store, and the partition that it belongs onto. */
-import type { ChunkTable } from '../../image/chunk-table.ts';
+import type { ImagePart } from '../../image/format/read-image.ts';
+import type { ImageSource } from '../../image/source/source.ts';
 import { ImageStore } from '../../image/store.ts';
+import { ROOT_PART } from '../../image/store-root.ts';
 import type { DiskStep, ImageRef } from '../contract.ts';
 import { type Disk, openDisk, openPartition, rootPartition } from '../disk/disk.ts';
 import { failure } from '../failures.ts';
 import { requireOwnTable } from '../partition/own-table.ts';
 
-/** An image that was found whole. */
+/** The root filesystem of an image, with the source of its packs. */
 export interface RootImage {
-  /** The raw filesystem image. */
-  readonly path: string;
-  readonly table: ChunkTable;
+  readonly part: ImagePart;
+  readonly source: ImageSource;
 }
 
 /**
- * Finds the image that was built for this install.
+ * Opens the image that was built for this install.
  * @param storeFolder folder of the store
+ * @param use works with it; its source is closed afterwards
  * @throws failure `ImageMissing`, also where the store has another build of it; `ImageCorrupt`
  */
-export async function findRootImage(storeFolder: string, image: ImageRef): Promise<RootImage> {
-  const doing = `looking for image ${image.imageDigest} in ${storeFolder}`;
+export async function withRootImage<T>(
+  storeFolder: string,
+  ref: ImageRef,
+  use: (image: RootImage) => Promise<T>,
+): Promise<T> {
+  const doing = `looking for image ${ref.imageDigest} in ${storeFolder}`;
   const store = new ImageStore(storeFolder);
-  const record = await store.find(image.imageDigest);
+  const record = await store.find(ref.imageDigest);
   if (!record) throw failure('ImageMissing', `${doing}: it is not there, or not whole`);
-  if (record.rootTable.digest !== image.rootDigest)
+  if (record.image.digest !== ref.rootDigest)
     throw failure('ImageMissing', `${doing}: another build of it is there`, {
-      context: { expected: image.rootDigest, found: record.rootTable.digest },
+      context: { expected: ref.rootDigest, found: record.image.digest },
     });
+  const { image, source } = await store.open(record).catch((cause: unknown) => {
+    throw failure(
+      'ImageCorrupt',
+      `${doing}: it is damaged: ${cause instanceof Error ? cause.message : cause}`,
+      { cause },
+    );
+  });
   try {
-    return { path: store.blobPath(record.root.digest), table: await store.rootTable(record) };
-  } catch (cause) {
-    throw failure('ImageCorrupt', `${doing}: its chunk table is damaged`, { cause });
+    const part = image.parts.find(({ name }) => name === ROOT_PART);
+    if (!part) throw failure('ImageCorrupt', `${doing}: it has no part ${ROOT_PART}`);
+    return await use({ part, source });
+  } finally {
+    await source.close();
   }
 }
 

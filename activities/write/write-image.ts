@@ -1,13 +1,15 @@
 /** The image of the root filesystem onto its partition. */
 import { Context } from '@temporalio/activity';
-import { CorruptChunk, writeChunks } from '../../image/writer.ts';
+import { SourceError } from '../../image/source/errors.ts';
+import { CorruptChunk } from '../../image/write/errors.ts';
+import { writeImage } from '../../image/write/writer.ts';
 import type { AgentActivities, WriteResult } from '../contract.ts';
 import { exclusively } from '../disk/exclusive.ts';
 import { ioFailure } from '../disk/io-failure.ts';
 import { unmountAll } from '../disk/mounts.ts';
 import { failure } from '../failures.ts';
 import { reportProgress } from '../progress.ts';
-import { findRootImage, openRoot, type RootImage } from './root-image.ts';
+import { openRoot, type RootImage, withRootImage } from './root-image.ts';
 
 /**
  * Writes the image in verified chunks. What an interrupted attempt left is found on the disk by hash and not written
@@ -17,41 +19,49 @@ import { findRootImage, openRoot, type RootImage } from './root-image.ts';
  */
 export function imageWriting(storeFolder: string): AgentActivities['writeImage'] {
   return (step) =>
-    exclusively(step.manifest.storage.disk.id, async () => {
-      const image = await findRootImage(storeFolder, step.image);
-      const root = await openRoot(step);
-      const doing = `writing the image onto ${root.name}`;
-      const { sizeBytes } = image.table;
-      if (sizeBytes > root.sizeBytes)
-        throw failure(
-          'DiskTooSmall',
-          `${doing}: the image has ${sizeBytes} bytes, the partition ${root.sizeBytes}`,
-          {
-            remedy: 'Make the root partition larger or the image smaller, then amend.',
-            context: { imageBytes: sizeBytes, partitionBytes: root.sizeBytes },
-          },
-        );
-      await unmountAll(step.installId);
-      return await write(image, root.node, doing);
-    });
+    exclusively(step.manifest.storage.disk.id, () =>
+      withRootImage(storeFolder, step.image, async (image) => {
+        const root = await openRoot(step);
+        const doing = `writing the image onto ${root.name}`;
+        const { sizeBytes } = image.part;
+        if (sizeBytes > root.sizeBytes)
+          throw failure(
+            'DiskTooSmall',
+            `${doing}: the image has ${sizeBytes} bytes, the partition ${root.sizeBytes}`,
+            {
+              remedy: 'Make the root partition larger or the image smaller, then amend.',
+              context: { imageBytes: sizeBytes, partitionBytes: root.sizeBytes },
+            },
+          );
+        await unmountAll(step.installId);
+        return await write(image, root.node, doing);
+      }),
+    );
 }
 
-async function write({ path, table }: RootImage, node: string, doing: string): Promise<WriteResult> {
+async function write({ part, source }: RootImage, target: string, doing: string): Promise<WriteResult> {
+  let reportedBytes = 0;
   try {
-    return await writeChunks({
-      source: path,
-      table,
-      target: node,
+    const { written, kept, copied, zeros } = await writeImage({
+      part: part.chunks,
+      source,
+      target,
+      // Whether an attempt was here before is known by looking only: one that was killed has told nothing of its last moments.
+      flushed: [],
+      // A step of its own: it reads what the disk has when all is written.
+      readBack: false,
       signal: Context.current().cancellationSignal,
-      onProgress: ({ flushedBytes, totalBytes }) =>
-        reportProgress({ step: 'write root', doneBytes: flushedBytes, totalBytes }),
+      onProgress: ({ flushed }) => {
+        const doneBytes = flushed.reduce((sum, [start, end]) => sum + end - start, 0);
+        if (doneBytes === reportedBytes) return;
+        reportedBytes = doneBytes;
+        reportProgress({ step: 'write root', doneBytes, totalBytes: part.sizeBytes });
+      },
     });
+    return { writtenBytes: written, reusedBytes: kept + copied, skippedBytes: zeros };
   } catch (error) {
-    if (error instanceof CorruptChunk)
+    if (error instanceof CorruptChunk || error instanceof SourceError)
       throw failure('ImageCorrupt', `${doing}: ${error.message}`, { cause: error });
-    // The store may fail as well as the disk; both errors name the file.
-    if (error instanceof Error && error.message.includes(path))
-      throw failure('ImageCorrupt', `${doing}: the image cannot be read: ${error.message}`, { cause: error });
     throw ioFailure(error, doing);
   }
 }

@@ -95,11 +95,12 @@ async function pack(
       onProgress: (doneBytes, totalBytes) => live?.show({ title: `packing ${file}`, doneBytes, totalBytes }),
     });
     live?.clear();
-    const [part] = packed.parts;
-    output.result({ kind: 'image-pack', target: target.name, ...packed }, () =>
+    const { digest, parts, packedBytes } = packed;
+    const [part] = parts;
+    output.result({ kind: 'image-pack', target: target.name, digest, parts, packedBytes }, () =>
       [
-        `${target.name}: ${packed.digest}`,
-        `${formatBytes(part?.sizeBytes ?? 0)}, of which ${formatBytes(part?.dataBytes ?? 0)} are data, ${formatBytes(packed.packedBytes)} packed`,
+        `${target.name}: ${digest}`,
+        `${formatBytes(part?.sizeBytes ?? 0)}, of which ${formatBytes(part?.dataBytes ?? 0)} are data, ${formatBytes(packedBytes)} packed`,
       ].join('\n'),
     );
   } finally {

@@ -1,19 +1,23 @@
-/** The agent's program as one file, with the one native library that it needs. */
+/** The agent's program as one file, one for its threads, and the one native library that it needs. */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 
-/** The agent in one file. */
+/** The agent without its sources. */
 export interface AgentBundle {
-  readonly code: Uint8Array;
+  /** `agent.js` and `thread.js`, which belong into one folder. */
+  readonly programs: readonly { readonly name: string; readonly code: Uint8Array }[];
   /** Temporal's native library, and the path beside the bundle at which the code looks for it. */
   readonly nativeLibrary: { readonly file: string; readonly path: string; readonly version: string };
 }
 
 /** The entry of the agent, in the sources beside this folder. */
 const ENTRY = fileURLToPath(new URL('../../worker/agent.ts', import.meta.url));
+
+/** What the threads of a disk write run: `image/write/crew.ts` looks for it beside itself. */
+const THREAD = fileURLToPath(new URL('../../image/write/thread.ts', import.meta.url));
 
 /**
  * Parts of Temporal's worker for processes that run workflows: they drag webpack and swc in, 100 MB, and an agent runs
@@ -55,9 +59,10 @@ const __dirname = iguanaDirname(__filename);
  */
 export async function bundleAgent(entry: string = ENTRY): Promise<AgentBundle> {
   const result = await build({
-    entryPoints: [entry],
+    entryPoints: { agent: entry, thread: THREAD },
     bundle: true,
     write: false,
+    outdir: '.',
     platform: 'node',
     target: 'node26',
     format: 'esm',
@@ -70,9 +75,8 @@ export async function bundleAgent(entry: string = ENTRY): Promise<AgentBundle> {
     plugins: [withoutWorkflowParts],
     logLevel: 'silent',
   });
-  const [output] = result.outputFiles;
-  if (!output) throw new Error(`bundling ${entry}: esbuild answered no file`);
-  return { code: output.contents, nativeLibrary: await nativeLibrary() };
+  const programs = result.outputFiles.map(({ path, contents }) => ({ name: basename(path), code: contents }));
+  return { programs, nativeLibrary: await nativeLibrary() };
 }
 
 async function nativeLibrary(): Promise<AgentBundle['nativeLibrary']> {

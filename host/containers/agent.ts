@@ -83,19 +83,19 @@ async function makeNodeLayer(path: string): Promise<void> {
   }
 }
 
-const appKey = ({ code, nativeLibrary }: AgentBundle): unknown => ({
+const appKey = ({ programs, nativeLibrary }: AgentBundle): unknown => ({
   layer: 'agent',
-  code: digestOf(code),
+  programs: programs.map(({ name, code }) => [name, digestOf(code)]),
   nativeLibrary: nativeLibrary.version,
 });
 
-async function makeAppLayer({ code, nativeLibrary }: AgentBundle, path: string): Promise<void> {
+async function makeAppLayer({ programs, nativeLibrary }: AgentBundle, path: string): Promise<void> {
   const stripped = `${path}.library`;
   try {
     await strip(nativeLibrary.file, stripped);
     await makeTreeLayer(
       [
-        { path: join(APP, 'agent.js'), source: { content: code } },
+        ...programs.map(({ name, code }) => ({ path: join(APP, name), source: { content: code } })),
         { path: join(APP, 'package.json'), source: { content: '{"type":"module"}\n' } },
         { path: join(APP, nativeLibrary.path), source: { file: stripped } },
       ],

@@ -22,6 +22,10 @@ export interface PackRequest extends PackSettings {
 export interface PackedImage {
   /** Of the manifest. */
   readonly digest: Digest;
+  /** The manifest itself. */
+  readonly manifest: BlobDescriptor;
+  /** All that the manifest names. */
+  readonly blobs: readonly BlobDescriptor[];
   readonly parts: readonly Part[];
   /** Bytes of all packs. */
   readonly packedBytes: number;
@@ -58,6 +62,8 @@ export async function packImage(target: LayoutTarget, request: PackRequest): Pro
   await target.putManifest(manifest, request.tag);
   return {
     digest: manifest.digest,
+    manifest: { digest: manifest.digest, sizeBytes: manifest.bytes.length },
+    blobs: [configBlob, ...parts.map(({ table: { digest, sizeBytes } }) => ({ digest, sizeBytes })), ...all],
     parts,
     packedBytes: all.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
   };

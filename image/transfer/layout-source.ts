@@ -75,8 +75,10 @@ export class LayoutSource implements ImageSource {
   }
 
   async #read(task: Task, blob: BlobDescriptor, offset: number, length: number): Promise<Buffer> {
-    const file = await this.#open(blob).catch((cause: unknown) => Promise.reject(fileFailure(task, cause)));
-    const { size } = await file.stat();
+    const attempt = <T>(result: Promise<T>): Promise<T> =>
+      result.catch((cause: unknown) => Promise.reject(fileFailure(task, cause)));
+    const file = await attempt(this.#open(blob));
+    const { size } = await attempt(file.stat());
     if (size !== blob.sizeBytes) {
       throw new WrongContent(task, 'the file has another size', {
         expected: `${blob.sizeBytes} bytes`,
@@ -85,7 +87,7 @@ export class LayoutSource implements ImageSource {
     }
     const bytes = Buffer.allocUnsafeSlow(length);
     for (let at = 0; at < length; ) {
-      const { bytesRead } = await file.read(bytes, at, length - at, offset + at);
+      const { bytesRead } = await attempt(file.read(bytes, at, length - at, offset + at));
       if (bytesRead === 0) {
         throw new WrongContent(task, 'the file ended', { expected: `${length} bytes`, found: `${at} bytes` });
       }

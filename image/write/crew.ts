@@ -9,6 +9,9 @@ import type { FromThread, ThreadSetup, ToThread } from './thread.ts';
 /** Under way for each thread: one batch is written, one decompressed, one fetched. */
 const BATCHES_PER_THREAD = 3;
 
+/** Beside this file; where everything is bundled into one, beside that. */
+const THREAD = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url);
+
 /** Called when a batch is written, not flushed. */
 export type OnWritten = (batch: Batch, tally: Tally) => void;
 
@@ -40,7 +43,7 @@ export class Crew {
     this.#fetcher = fetcher;
     this.#abort = abort;
     this.#members = Array.from({ length: threads }, () => {
-      const worker = new Worker(new URL('./thread.ts', import.meta.url), { workerData: setup });
+      const worker = new Worker(THREAD, { workerData: setup });
       const member: Member = { worker, doing: new Map() };
       worker.on('message', (message: FromThread) => this.#received(member, message));
       worker.on('error', (error) => this.#died(member, asError(error)));

@@ -18,7 +18,7 @@ export class ProgressMeter {
   #flushed: readonly ByteRange[];
   #samples: { readonly at: number; readonly bytes: number }[] = [];
 
-  constructor({ part, flushed = [], onProgress }: WriteRequest) {
+  constructor({ part, flushed = [], onProgress }: Pick<WriteRequest, 'part' | 'flushed' | 'onProgress'>) {
     this.#totalBytes = part.dataBytes;
     this.#flushed = flushed;
     this.#onProgress = onProgress;

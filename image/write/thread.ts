@@ -18,6 +18,7 @@ export interface ThreadSetup {
   /** For messages: where the bytes come from. */
   readonly sourceName: string;
   readonly target: string;
+  readonly access: 'r' | 'r+';
   readonly targetOffset: number;
   readonly slabs: number;
   readonly slabBytes: number;
@@ -38,7 +39,7 @@ export type FromThread =
   | ({ readonly id: number } & Asking);
 
 async function serve(port: MessagePort, setup: ThreadSetup): Promise<void> {
-  const target = await DirectFile.open(setup.target, 'r+');
+  const target = await DirectFile.open(setup.target, setup.access);
   const stop = new AbortController();
   const asked = new Map<number, (packed: Packed | undefined) => void>();
   const context = {

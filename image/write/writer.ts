@@ -4,25 +4,19 @@
  * The order is what keeps a half-written disk from booting: first the start of the disk is made zero and flushed, then
  * everything else is written and flushed, then the first chunk.
  */
-import { availableParallelism } from 'node:os';
 import { DirectFile } from '../direct-file.ts';
 import type { Batch, BatchChunk } from './batch.ts';
-import { Crew } from './crew.ts';
-import { Fetcher } from './fetcher.ts';
+import type { Crew } from './crew.ts';
 import { Flusher } from './flusher.ts';
-import { batchesOf } from './plan.ts';
+import { type BatchLimits, batchesOf } from './plan.ts';
 import { ProgressMeter } from './progress.ts';
 import { readBack } from './read-back.ts';
 import type { WriteReport, WriteRequest } from './request.ts';
 import { resuming } from './resume.ts';
 import { reusePlan } from './reuse.ts';
+import { startCrew } from './start-crew.ts';
 import { Zeroer } from './zeros.ts';
 
-const MAX_THREADS = 4;
-const SLABS_PER_THREAD = 2;
-const SLAB_BYTES = 2 << 20;
-const PACKED_BYTES = 1 << 20;
-const WASM_PAGE_BYTES = 64 << 10;
 /** Where no chunk begins at the start of the image: any table of partitions or boot sector that was there before. */
 const FIRST_BYTES = 64 << 10;
 
@@ -62,17 +56,10 @@ class ImageWrite {
   }
 
   async run(): Promise<WriteReport> {
-    const { part, source, target, targetOffset = 0, threads = defaultThreads(), signal } = this.#request;
-    const slabBytes = Math.ceil(Math.max(SLAB_BYTES, part.maxChunkBytes) / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
-    const abort = new AbortController();
-    const crew = new Crew(
-      threads,
-      { sourceName: source.name, target, targetOffset, slabs: SLABS_PER_THREAD, slabBytes },
-      { fetcher: new Fetcher(source, part.packs, abort.signal), abort },
-    );
+    const { signal } = this.#request;
+    const { crew, limits } = startCrew(this.#request, 'r+');
     try {
       await this.#eraseStart();
-      const limits = { rawBytes: slabBytes, packedBytes: PACKED_BYTES };
       await this.#writeRest(crew, limits);
       await this.#writeStart(crew);
       signal?.throwIfAborted();
@@ -93,7 +80,7 @@ class ImageWrite {
     await this.#target.flush();
   }
 
-  async #writeRest(crew: Crew, limits: { rawBytes: number; packedBytes: number }): Promise<void> {
+  async #writeRest(crew: Crew, limits: BatchLimits): Promise<void> {
     const { part, held, flushed, signal } = this.#request;
     const flusher = new Flusher(flushed ?? [], {
       flush: () => this.#target.flush(),
@@ -142,5 +129,3 @@ class ImageWrite {
     await this.#target.flush();
   }
 }
-
-const defaultThreads = (): number => Math.min(MAX_THREADS, availableParallelism());

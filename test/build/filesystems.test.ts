@@ -1,6 +1,5 @@
 /** Images whose root is not ext4: whole, and growing as they will on the machine. */
-import { copyFile, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
@@ -8,6 +7,7 @@ import { readFileList } from '../../image/file-list.ts';
 import { ImageStore } from '../../image/store.ts';
 import { type Builder, imageOf, makeBuilder } from './harness/images.ts';
 import { leftovers } from './harness/leftovers.ts';
+import { rootFile } from './harness/root-file.ts';
 
 // A build takes half a minute, and many times that where the machine is busy: a limit for what hangs.
 vi.setConfig({ testTimeout: 1_800_000 });
@@ -28,12 +28,10 @@ it.each([
   const store = new ImageStore(builder.paths.store);
   const record = await store.find(ref.imageDigest);
   if (!record) throw new Error('the store does not find what was built');
-  const root = store.blobPath(record.root.digest);
-  await execa(check[0], [...check.slice(1), root]);
-  const folder = await mkdtemp(join(tmpdir(), `iguana-${rootFilesystem}-`));
-  const [copy, at] = [join(folder, 'root.img'), join(folder, 'mnt')];
+  const { folder, path: copy } = await rootFile(store, record);
+  const at = join(folder, 'mnt');
   try {
-    await copyFile(root, copy);
+    await execa(check[0], [...check.slice(1), copy]);
     await execa('truncate', ['--size', '20G', copy]);
     await execa('mkdir', [at]);
     await execa('mount', ['-t', rootFilesystem, '-o', 'loop', copy, at]);

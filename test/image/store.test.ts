@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../image/digest.ts';
 import { type FileEntry, readFileList, writeFileList } from '../../image/file-list.ts';
-import { type Blob, type ImageRecord, ImageStore } from '../../image/store.ts';
-import { temporaryFolder } from './samples.ts';
+import type { Blob, ImageRecord } from '../../image/image-record.ts';
+import { ImageStore } from '../../image/store.ts';
+import { storeRoot } from '../../image/store-root.ts';
+import { folderWith } from './servers/folder.ts';
+import { bytesOf } from './write/writing.ts';
 
 async function blob(store: ImageStore, content: string): Promise<Blob> {
   const path = join(store.workFolder, `work-${content}`);
@@ -13,15 +16,16 @@ async function blob(store: ImageStore, content: string): Promise<Blob> {
 }
 
 async function storeWithImage(name = 'one') {
-  const folder = await temporaryFolder();
+  const folder = folderWith();
   const store = new ImageStore(folder);
   await store.prepare();
   const record: ImageRecord = {
-    version: 1,
+    version: 2,
     imageDigest: digestOf(name),
     rootFilesystem: 'ext4',
-    root: await blob(store, `${name} root`),
-    rootTable: await blob(store, `${name} table`),
+    image: await blob(store, `${name} manifest`),
+    imageBlobs: [await blob(store, `${name} table`), await blob(store, `${name} pack`)],
+    rootBytes: 1,
     dataBytes: 1,
     esp: await blob(store, `${name} esp`),
     files: await blob(store, `${name} files`),
@@ -39,13 +43,17 @@ describe('the store', () => {
   it('finds what was committed, under the digest of its bytes', async () => {
     const { store, record } = await storeWithImage();
     expect(await store.find(record.imageDigest)).toEqual(record);
-    expect(record.root.digest).toBe(digestOf('one root'));
+    expect(record.image.digest).toBe(digestOf('one manifest'));
     expect(await store.list()).toEqual([record]);
   });
 
-  it.each(['missing', 'truncated'])('does not find an image with a %s blob', async (damage) => {
+  it.each([
+    ['missing', 'pack'],
+    ['truncated', 'ESP'],
+  ])('does not find an image with a %s %s', async (damage, which) => {
     const { store, record } = await storeWithImage();
-    const path = store.blobPath(record.esp.digest);
+    const { digest } = which === 'ESP' ? record.esp : (record.imageBlobs[1] ?? record.image);
+    const path = store.blobPath(digest);
     if (damage === 'truncated') await writeFile(path, 'x');
     else await (await import('node:fs/promises')).rm(path);
     expect(await store.find(record.imageDigest)).toBeUndefined();
@@ -63,7 +71,7 @@ describe('the store', () => {
     const { store, record } = await storeWithImage();
     const old = await blob(store, 'orphan');
     await age(store.blobPath(old.digest));
-    await age(store.blobPath(record.root.digest));
+    await age(store.blobPath(record.image.digest));
     const fresh = await blob(store, 'being put right now');
     await mkdir(join(store.workFolder, 'left by a kill'));
     await age(join(store.workFolder, 'left by a kill'));
@@ -74,7 +82,7 @@ describe('the store', () => {
     await store.collectGarbage();
     expect(await store.find(record.imageDigest)).toEqual(record);
     expect(await store.collectGarbage()).toEqual([]);
-    expect(await readdir(join(store.blobPath(fresh.digest), '..'))).toHaveLength(6);
+    expect(await readdir(join(store.blobPath(fresh.digest), '..'))).toHaveLength(7);
   });
 
   it('collects an image that is not kept, blobs and all', async () => {
@@ -82,7 +90,40 @@ describe('the store', () => {
     await store.commit({ ...record, createdAt: new Date().toISOString() });
     await store.collectGarbage({ keep: () => false });
     expect(await store.list()).toEqual([]);
-    expect(await readdir(join(store.blobPath(record.root.digest), '..'))).toEqual([]);
+    expect(await readdir(join(store.blobPath(record.image.digest), '..'))).toEqual([]);
+  });
+});
+
+describe('a root filesystem in the store', () => {
+  it('is an image of one part, made of blobs of the store', async () => {
+    const folder = folderWith();
+    const store = new ImageStore(folder);
+    await store.prepare();
+    const raw = bytesOf('ab0c');
+    const path = join(folder, 'root.img');
+    await writeFile(path, raw);
+    const root = await storeRoot(store, { path, filesystem: 'ext4', folder: join(folder, 'work/one') });
+    const [none] = [await blob(store, 'none')];
+    const record: ImageRecord = {
+      version: 2,
+      imageDigest: digestOf('root'),
+      ...root,
+      esp: none,
+      files: none,
+      sbom: none,
+      packageCount: 0,
+      createdAt: new Date().toISOString(),
+    };
+    await store.commit(record);
+    expect(await store.find(record.imageDigest)).toEqual(record);
+    const { image, source } = await store.open(record);
+    expect(image.digest).toBe(record.image.digest);
+    expect(image.parts).toMatchObject([
+      { name: 'root', kind: 'partition', filesystem: 'ext4', sizeBytes: raw.length, digest: digestOf(raw) },
+    ]);
+    await source.close();
+    await writeFile(store.blobPath(record.image.digest), 'x'.repeat(record.image.sizeBytes));
+    await expect(store.open(record)).rejects.toThrow(/sha256:/);
   });
 });
 
@@ -91,18 +132,18 @@ describe('garbage and builds at the same time', () => {
     const { store, record } = await storeWithImage();
     // The next build has put the same ESP after that image was complete.
     await blob(store, 'one esp');
-    await age(store.blobPath(record.root.digest));
+    await age(store.blobPath(record.image.digest));
     await store.collectGarbage({ keep: () => false });
     const left = await readdir(join(store.blobPath(record.esp.digest), '..'));
     expect(left).toContain(record.esp.digest.slice('sha256:'.length));
-    expect(left).not.toContain(record.root.digest.slice('sha256:'.length));
+    expect(left).not.toContain(record.image.digest.slice('sha256:'.length));
   });
 
   it('drops an image with a flipped bit, and leaves the others', async () => {
     const { folder, store, record } = await storeWithImage();
-    const other = { ...record, imageDigest: digestOf('two'), root: await blob(store, 'two root') };
+    const other = { ...record, imageDigest: digestOf('two'), image: await blob(store, 'two manifest') };
     await store.commit(other);
-    await writeFile(store.blobPath(record.root.digest), 'one rooT');
+    await writeFile(store.blobPath(record.image.digest), 'one manifesT');
     expect(await store.collectGarbage({ verify: false })).toEqual([]);
     const [dropped] = await store.collectGarbage();
     expect(dropped?.path).toBe(join(folder, 'images', `${record.imageDigest.slice(7)}.json`));
@@ -125,13 +166,13 @@ describe('the list of files', () => {
   ];
 
   it('is read as it was written', async () => {
-    const path = join(await temporaryFolder(), 'files');
+    const path = join(folderWith(), 'files');
     await writeFileList(entries, path);
     expect(await Array.fromAsync(readFileList(path))).toEqual(entries);
   });
 
   it('says what is wrong with a damaged one', async () => {
-    const path = join(await temporaryFolder(), 'files');
+    const path = join(folderWith(), 'files');
     await writeFileList([{ path: 'relative' } as unknown as FileEntry], path);
     await expect(Array.fromAsync(readFileList(path))).rejects.toThrow(/line 1 of the file list/);
     await writeFile(path, 'no zstd');

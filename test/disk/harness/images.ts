@@ -1,12 +1,10 @@
 /** Root filesystem images in the store of a test's agent, made by mkfs from a small tree. */
 import { createHash } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ImageRef } from '../../../activities/contract.ts';
-import { dataBytes, encodeChunkTable } from '../../../image/chunk-table.ts';
-import { describeImage } from '../../../image/chunker.ts';
-import { type Blob, ImageStore } from '../../../image/store.ts';
-
+import { ImageStore } from '../../../image/store.ts';
+import { storeRoot } from '../../../image/store-root.ts';
 import type { Agent } from './agent.ts';
 
 /** An image that a case asks for. */
@@ -20,10 +18,12 @@ export interface CaseImage {
 /** An image in the store. */
 export interface StoredImage {
   readonly ref: ImageRef;
-  /** The raw filesystem image. */
+  /** The raw filesystem image, which is not in the store. */
   readonly path: string;
   /** The blob with the chunk table. */
   readonly tablePath: string;
+  /** The first blob with chunks. */
+  readonly packPath: string;
 }
 
 /** How each filesystem is made of a folder, `$TREE`, in a file, `$IMAGE`, of its full size. */
@@ -54,43 +54,38 @@ export async function storeImage(
     truncate --size ${sizeMiB}M "$IMAGE"
     rm -r "$TREE"
   `);
-  const { table } = await describeImage(image);
-  const tableFile = `${image}.table`;
-  await writeFile(tableFile, encodeChunkTable(table));
+  const root = await storeRoot(store, { path: image, filesystem, folder: `${image}.work` });
+  await rm(`${image}.work`, { recursive: true });
   const empty = `${image}.empty`;
   await writeFile(empty, '');
-  const [rootTable, root, none]: Blob[] = [
-    await store.put(tableFile),
-    await store.put(image),
-    await store.put(empty),
-  ];
-  if (!rootTable || !root || !none) throw new Error('the store keeps nothing');
+  const none = await store.put(empty);
   const imageDigest = `sha256:${createHash('sha256').update(image).digest('hex')}` as const;
+  const { rootBytes, dataBytes } = root;
   await store.commit({
-    version: 1,
+    version: 2,
     imageDigest,
-    rootFilesystem: filesystem,
-    root,
-    rootTable,
-    dataBytes: dataBytes(table),
+    ...root,
     esp: none,
     files: none,
     sbom: none,
     packageCount: 0,
     createdAt: new Date().toISOString(),
   });
+  const [, table, pack] = root.imageBlobs;
+  if (!table || !pack) throw new Error('the image has no chunks');
   return {
     ref: {
       imageDigest,
-      rootDigest: rootTable.digest,
-      rootBytes: table.sizeBytes,
-      dataBytes: dataBytes(table),
+      rootDigest: root.image.digest,
+      rootBytes,
+      dataBytes,
       espDigest: none.digest,
       filesDigest: none.digest,
       sbomDigest: none.digest,
       packageCount: 0,
     },
-    path: store.blobPath(root.digest),
-    tablePath: store.blobPath(rootTable.digest),
+    path: image,
+    tablePath: store.blobPath(table.digest),
+    packPath: store.blobPath(pack.digest),
   };
 }

@@ -5,8 +5,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { readImage } from '../../../image/format/read-image.ts';
+import { openSource } from '../../../image/transfer/open.ts';
 import type { ByteRange } from '../../../image/write/flusher.ts';
+import { writeImage } from '../../../image/write/writer.ts';
 import { loopDevice } from '../devices.ts';
 import { folderWith } from '../servers/folder.ts';
 import { startNginx } from '../servers/nginx.ts';
@@ -93,4 +97,28 @@ it('what is there already is not fetched a second time, but for the first chunk'
   });
   expect(report?.written).toBeLessThanOrEqual(64 << 10);
   expect(await sha256sum(target)).toBe(sha256(RAW));
+});
+
+it('whatever is on the target, it ends byte-equal', async () => {
+  const raw = bytesOf('ab0c0d');
+  const image = packSample(raw, folderWith());
+  const states = fc.array(fc.constantFrom('same', 'noise', 'zero'), { minLength: 6, maxLength: 6 });
+  await fc.assert(
+    fc.asyncProperty(states, async (kinds) => {
+      const target = join(folderWith(), 'disk');
+      const pieces = kinds.map((kind, index) => {
+        if (kind === 'same') return raw.subarray(index * MIB, (index + 1) * MIB);
+        return kind === 'noise' ? randomBytes(MIB) : Buffer.alloc(MIB);
+      });
+      writeFileSync(target, Buffer.concat(pieces));
+      const source = openSource([`oci:${image.folder}`]);
+      const [part] = (await readImage(source)).parts;
+      if (!part) throw new Error('the image has no part');
+      const report = await writeImage({ part: part.chunks, source, target, flushed: [] });
+      await source.close();
+      expect(await sha256sum(target)).toBe(sha256(raw));
+      expect(report.written + report.kept + report.zeros).toBe(raw.length);
+    }),
+    { numRuns: 15 },
+  );
 });

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ImageRef } from '../../../activities/contract.ts';
-import { dataBytes, encodeChunkTable } from '../../../image/chunk-table.ts';
-import { describeImage } from '../../../image/chunker.ts';
 import { type FileEntry, writeFileList } from '../../../image/file-list.ts';
-import { type Blob, ImageStore } from '../../../image/store.ts';
+import type { Blob } from '../../../image/image-record.ts';
+import { ImageStore } from '../../../image/store.ts';
+import { storeRoot } from '../../../image/store-root.ts';
 import type { Agent } from '../../disk/harness/agent.ts';
 import { debianTree, ENTRY_TOKEN } from './debian-tree.ts';
 
@@ -68,25 +68,19 @@ export async function storeSystem(agent: Agent, system: SystemImage): Promise<Im
     truncate --size ${system.sizeMiB}M "$IMAGE"
   `);
   await writeFileList(await listTree(agent, `${work}/tree`), `${work}/files`);
-  const { table } = await describeImage(`${work}/root.img`);
-  await writeFile(`${work}/table`, encodeChunkTable(table));
   await writeFile(`${work}/sbom`, '');
   const put = async (name: string): Promise<Blob> => await store.put(`${work}/${name}`);
-  const [rootTable, root, esp, files, sbom] = [
-    await put('table'),
-    await put('root.img'),
-    await put('esp.tar'),
-    await put('files'),
-    await put('sbom'),
-  ];
+  const root = await storeRoot(store, {
+    path: `${work}/root.img`,
+    filesystem: system.filesystem,
+    folder: work,
+  });
+  const [esp, files, sbom] = [await put('esp.tar'), await put('files'), await put('sbom')];
   const imageDigest = `sha256:${createHash('sha256').update(work).digest('hex')}` as const;
   await store.commit({
-    version: 1,
+    version: 2,
     imageDigest,
-    rootFilesystem: system.filesystem,
-    root,
-    rootTable,
-    dataBytes: dataBytes(table),
+    ...root,
     esp,
     files,
     sbom,
@@ -96,9 +90,9 @@ export async function storeSystem(agent: Agent, system: SystemImage): Promise<Im
   await agent.shell(`rm -r ${work}`);
   return {
     imageDigest,
-    rootDigest: rootTable.digest,
-    rootBytes: table.sizeBytes,
-    dataBytes: dataBytes(table),
+    rootDigest: root.image.digest,
+    rootBytes: root.rootBytes,
+    dataBytes: root.dataBytes,
     espDigest: esp.digest,
     filesDigest: files.digest,
     sbomDigest: sbom.digest,

@@ -33,8 +33,9 @@ for (const filesystem of ['ext4', 'xfs', 'btrfs'] as const) {
     await onPartition(agent(), context.path, root, `cmp --bytes ${320 * MIB} "$PART" ${image.path}`);
     expect(await agent().run('readBack', step)).toEqual({ bytes: 320 * MIB });
 
-    // Written once, it is found by hash and not written again.
-    expect(await agent().run('writeImage', step)).toMatchObject({ writtenBytes: 0 });
+    // Written once, it is found by hash and not written again, but for the beginning, which is erased first and written last.
+    const second = await agent().run('writeImage', step);
+    expect(second.writtenBytes).toBeLessThanOrEqual(MIB);
 
     await agent().run('growFilesystem', step);
     await agent().run('growFilesystem', step);

@@ -1,0 +1,60 @@
+/** A root filesystem into the store, as an Iguana image of one part. */
+import { join } from 'node:path';
+import type { ImageRecord } from './image-record.ts';
+import { packImage } from './pack/pack-image.ts';
+import { readRaw } from './pack/raw-input.ts';
+import type { ImageStore } from './store.ts';
+import { blobPath } from './transfer/layout-source.ts';
+import { LayoutTarget } from './transfer/layout-target.ts';
+
+/** Name of the part. */
+export const ROOT_PART = 'root';
+
+/** Of zstd. What is built here is written here, often once: the time of a higher level would not come back. */
+const LEVEL = 3;
+
+/** What is packed. */
+export interface RootFile {
+  /** The raw filesystem image. */
+  readonly path: string;
+  readonly filesystem: ImageRecord['rootFilesystem'];
+  /** On the store's filesystem, for the packs on their way; to be removed by the caller. */
+  readonly folder: string;
+  readonly signal?: AbortSignal;
+}
+
+/** The root filesystem's share of a record. */
+export type StoredRoot = Pick<
+  ImageRecord,
+  'rootFilesystem' | 'image' | 'imageBlobs' | 'rootBytes' | 'dataBytes'
+>;
+
+/**
+ * Packs it, and moves the packs into the store.
+ * @throws ImageIoError; with code ENOSPC where the disk is full
+ */
+export async function storeRoot(
+  store: ImageStore,
+  { path, filesystem, folder, signal }: RootFile,
+): Promise<StoredRoot> {
+  const layout = join(folder, 'image');
+  const target = new LayoutTarget({ kind: 'layout', folder: layout });
+  try {
+    const { manifest, blobs, parts } = await packImage(target, {
+      level: LEVEL,
+      parts: [{ name: ROOT_PART, kind: 'partition', filesystem, input: await readRaw(path) }],
+      signal,
+    });
+    for (const blob of [...blobs, manifest]) await store.put(blobPath(layout, blob), blob.digest);
+    const [root] = parts;
+    return {
+      rootFilesystem: filesystem,
+      image: manifest,
+      imageBlobs: [...blobs],
+      rootBytes: root?.sizeBytes ?? 0,
+      dataBytes: root?.dataBytes ?? 0,
+    };
+  } finally {
+    await target.close();
+  }
+}
