@@ -11,6 +11,8 @@ export interface Server {
   readonly url: string;
   /** Bytes of files that it has sent so far, by its own account. */
   sentBytes(): Promise<number>;
+  /** Of all its processes, so far. */
+  cpuSeconds(): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -54,10 +56,23 @@ export async function serveFolder(root: string): Promise<Server> {
       const lines = (await readFile(log, 'utf8')).trim().split('\n');
       return lines.reduce((sum, line) => sum + Number(line), 0);
     },
+    cpuSeconds: async () => {
+      const { stdout } = await execa('pgrep', ['--parent', String(child.pid)]);
+      const processes = [String(child.pid), ...stdout.split('\n')];
+      const seconds = await Promise.all(processes.map(cpuSecondsOf));
+      return seconds.reduce((sum, one) => sum + one, 0);
+    },
     stop: async () => {
       child.kill('SIGTERM');
       await ended;
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Fields 14 and 15 of proc_pid_stat(5), in hundredths of a second on every Linux that Node runs on. */
+async function cpuSecondsOf(pid: string): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const [, , , , , , , , , , , user, system] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(user) + Number(system)) / 100;
 }
