@@ -1,21 +1,13 @@
 /** `iguana image push | pull`: images with their signatures, from one place to another. */
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { usageError } from '../errors.ts';
 import { formatBytes } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
 import { action, define } from './define.ts';
-import {
-  type ConnectionOptions,
-  connectionOf,
-  REFERENCE_HELP,
-  type SignatureOptions,
-  verifiedBy,
-  withConnectionOptions,
-  withSignatureOptions,
-} from './image-options.ts';
+import { connectionOf, REFERENCE_HELP, readable, signedBy, signerOf } from './image-options.ts';
+import { type ReadOptions, withReadOptions } from './image-read.ts';
 
-interface CopyCommandOptions extends ConnectionOptions, SignatureOptions {
-  readonly mirror?: readonly string[];
+interface CopyCommandOptions extends ReadOptions {
   readonly mountFrom?: string;
 }
 
@@ -43,13 +35,7 @@ export function registerImageCopy(image: Command): void {
     [push, 'docker://'],
     [pull, 'oci:'],
   ] as const) {
-    command.addOption(
-      new Option(
-        '--mirror <image>',
-        'another place with the same image; may be given more than once',
-      ).argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]),
-    );
-    withConnectionOptions(withSignatureOptions(command)).action(
+    withReadOptions(command).action(
       action(async (call: { output: Output; options: CopyCommandOptions }, from: string, to: string) => {
         if (!to.startsWith(kind)) {
           throw usageError(`reading the target: \`${command.name()}\` writes to ${kind}…`, {
@@ -81,22 +67,19 @@ async function copy(
   }));
   const live = output.interactive ? new LiveLine() : undefined;
   try {
-    const verified = await verifiedBy(source, options);
+    const manifest = await source.manifest();
+    const signer = await signerOf(source, manifest.digest, options);
     const copied = await copyImage(source, target, {
       tag,
-      digest: verified?.digest,
+      digest: signer && manifest.digest,
       onProgress: (doneBytes, totalBytes) => live?.show({ title: `copying ${from}`, doneBytes, totalBytes }),
     });
     live?.clear();
     const { digest, copiedBytes, totalBytes, signed } = copied;
-    output.result({ ...copied, target: target.name, ...(verified && { signer: verified.signer }) }, () =>
+    output.result({ ...copied, target: target.name, ...(signer && { signer }) }, () =>
       [
         `${target.name}: ${digest}, ${formatBytes(totalBytes)}, of which ${formatBytes(copiedBytes)} were sent`,
-        verified
-          ? `signed by ${verified.signer.keyName} (${verified.signer.keyId})`
-          : signed
-            ? 'with its signatures, not verified'
-            : 'not signed',
+        signedBy(signer, signed ? 'with its signatures, not verified' : 'not signed'),
       ].join('\n'),
     );
   } finally {
@@ -104,14 +87,4 @@ async function copy(
     await Promise.all([source.close(), target.close()]);
   }
   return undefined;
-}
-
-/** References that cannot be read are wrong usage. */
-export function readable<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (cause) {
-    if (!(cause instanceof Error)) throw cause;
-    throw usageError(cause.message, { remedy: REFERENCE_HELP, cause });
-  }
 }

@@ -1,23 +1,11 @@
 /** `iguana image inspect | verify | diff`: what an image is, whether it is whole, and what it has of another. */
 import type { Command } from 'commander';
-import type { Image } from '../../image/format/read-image.ts';
-import type { ImageSource } from '../../image/source/source.ts';
 import { formatBytes } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
 import { table } from '../output/table.ts';
 import { action, define } from './define.ts';
-import { readable } from './image-copy.ts';
-import {
-  type ConnectionOptions,
-  connectionOf,
-  REFERENCE_HELP,
-  type SignatureOptions,
-  verifiedBy,
-  withConnectionOptions,
-  withSignatureOptions,
-} from './image-options.ts';
-
-type ReadOptions = ConnectionOptions & SignatureOptions;
+import { type ConnectionOptions, REFERENCE_HELP, signedBy, withConnectionOptions } from './image-options.ts';
+import { type ReadOptions, withImage, withReadOptions } from './image-read.ts';
 
 /** Adds the commands. */
 export function registerImageInspect(image: Command): void {
@@ -27,14 +15,14 @@ export function registerImageInspect(image: Command): void {
     description: `Only its manifest, configuration and chunk tables are read.\n${REFERENCE_HELP}`,
     examples: [['image inspect docker://registry.example/os/web:1.2 --output json', 'with all digests']],
   });
-  withConnectionOptions(withSignatureOptions(inspect)).action(action(show));
+  withReadOptions(inspect).action(action(show));
   const verify = define(image, {
     usage: 'verify <image>',
     summary: 'read all of an image and compare it with its digests',
     description: `With --key, its signature too. Nothing is written.\n${REFERENCE_HELP}`,
     examples: [['image verify oci:web:1.2 --key cosign.pub', 'what is in a folder']],
   });
-  withConnectionOptions(withSignatureOptions(verify)).action(action(check));
+  withReadOptions(verify).action(action(check));
   const diff = define(image, {
     usage: 'diff <older> <newer>',
     summary: 'show how much of an image another has',
@@ -44,30 +32,11 @@ export function registerImageInspect(image: Command): void {
   withConnectionOptions(diff).action(action(compare));
 }
 
-/** Reads an image, does something with it, and lets go of its source. */
-async function withImage<T>(
-  reference: string,
-  options: ConnectionOptions,
-  use: (image: Image, source: ImageSource) => Promise<T>,
-): Promise<T> {
-  const [{ openSource }, { readImage }] = await Promise.all([
-    import('../../image/transfer/open.ts'),
-    import('../../image/format/read-image.ts'),
-  ]);
-  const source = readable(() => openSource([reference], connectionOf(options)));
-  try {
-    return await use(await readImage(source), source);
-  } finally {
-    await source.close();
-  }
-}
-
 async function show(
   { output, options }: { output: Output; options: ReadOptions },
   reference: string,
 ): Promise<undefined> {
-  await withImage(reference, options, async (image, source) => {
-    const verified = await verifiedBy(source, options);
+  await withImage(reference, options, async ({ image, signer }) => {
     const { digest, name, headBytes, packedBytes } = image;
     const parts = image.parts.map(({ chunks, ...part }) => ({
       ...part,
@@ -76,11 +45,11 @@ async function show(
       maxChunkBytes: chunks.maxChunkBytes,
     }));
     const about = { digest, ...(name !== undefined && { name }), headBytes, packedBytes };
-    output.result({ kind: 'image', ...about, parts, ...(verified && { signer: verified.signer }) }, () =>
+    output.result({ kind: 'image', ...about, parts, ...(signer && { signer }) }, () =>
       [
         `${name ?? reference}  ${digest}`,
         `packed ${formatBytes(packedBytes)}; manifest, configuration and tables ${formatBytes(headBytes)}`,
-        ...(verified ? [`signed by ${verified.signer.keyName} (${verified.signer.keyId})`] : []),
+        ...(signer ? [signedBy(signer, '')] : []),
         '',
         table(
           ['PART', 'KIND', 'SIZE', 'DATA', 'CHUNKS', 'PACKS', 'DIGEST'],
@@ -108,22 +77,19 @@ async function check(
     import('../../image/inspect/verify-image.ts'),
     import('../output/live-line.ts'),
   ]);
-  await withImage(reference, options, async (image, source) => {
+  await withImage(reference, options, async ({ image, source, signer }) => {
     const live = output.interactive ? new LiveLine() : undefined;
     try {
-      const trusted = await verifiedBy(source, options);
       const verified = await verifyImage(source, image, {
         onProgress: (doneBytes) =>
           live?.show({ title: `verifying ${reference}`, doneBytes, totalBytes: image.packedBytes }),
       });
       live?.clear();
-      const signer = trusted && { signer: trusted.signer };
-      output.result({ kind: 'image-verify', digest: image.digest, ...verified, ...signer }, () =>
+      const about = { kind: 'image-verify', digest: image.digest, ...verified, ...(signer && { signer }) };
+      output.result(about, () =>
         [
           `${reference}: ${image.digest} is whole: ${verified.chunks} chunks, ${formatBytes(verified.packedBytes)} packed`,
-          trusted
-            ? `signed by ${trusted.signer.keyName} (${trusted.signer.keyId})`
-            : 'no signature was asked for',
+          signedBy(signer, 'no signature was asked for'),
         ].join('\n'),
       );
     } finally {
@@ -139,8 +105,8 @@ async function compare(
   newer: string,
 ): Promise<undefined> {
   const { diffImages } = await import('../../image/inspect/diff.ts');
-  await withImage(older, options, async (before) =>
-    withImage(newer, options, async (after) => {
+  await withImage(older, options, async ({ image: before }) =>
+    withImage(newer, options, async ({ image: after }) => {
       const parts = diffImages(before, after);
       output.result({ kind: 'image-diff', older: before.digest, newer: after.digest, parts }, () =>
         table(

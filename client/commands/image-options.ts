@@ -4,6 +4,7 @@ import type { Digest } from '../../image/digest.ts';
 import type { Signer } from '../../image/signature/verify.ts';
 import type { ImageSource } from '../../image/source/source.ts';
 import type { OpenOptions } from '../../image/transfer/open.ts';
+import { usageError } from '../errors.ts';
 
 /** What {@link withConnectionOptions} adds. */
 export interface ConnectionOptions {
@@ -11,6 +12,11 @@ export interface ConnectionOptions {
   readonly ca?: string;
   readonly certDir?: string;
   readonly plainHttp?: boolean;
+}
+
+/** What {@link withMirrorOption} adds. */
+export interface MirrorOption {
+  readonly mirror?: readonly string[];
 }
 
 /** What {@link withSignatureOptions} adds. */
@@ -33,17 +39,27 @@ export function withConnectionOptions(command: Command): Command {
     .option('--plain-http', 'speak with registries without TLS');
 }
 
+/** Adds the option for several sources of one image. */
+export function withMirrorOption(command: Command): Command {
+  return command.addOption(
+    repeatable('--mirror <image>', 'another place with the same image; may be given more than once'),
+  );
+}
+
 /** Adds the options for verifying who signed an image. */
 export function withSignatureOptions(command: Command): Command {
   return command
     .addOption(
-      new Option(
-        '--key <file>',
-        'public key that must have signed the image; may be given more than once',
-      ).argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]),
+      repeatable('--key <file>', 'public key that must have signed the image; may be given more than once'),
     )
     .option('--signed-identity <name>', 'the name that must have been signed with it; needs --key');
 }
+
+const repeatable = (flags: string, description: string): Option =>
+  new Option(flags, description).argParser((value: string, before: string[] | undefined) => [
+    ...(before ?? []),
+    value,
+  ]);
 
 /** The options in the library's words. */
 export function connectionOf({ authfile, ca, certDir, plainHttp }: ConnectionOptions): OpenOptions {
@@ -56,18 +72,18 @@ export function connectionOf({ authfile, ca, certDir, plainHttp }: ConnectionOpt
 }
 
 /**
- * Verifies an image where keys are given.
- * @returns its digest and who signed it; undefined where no key is given
+ * Verifies who signed an image, where keys are given.
+ * @param digest of its manifest
+ * @returns undefined where no key is given
  * @throws NotTrusted, BadKey
  */
-export async function verifiedBy(
+export async function signerOf(
   source: ImageSource,
+  digest: Digest,
   { key: paths = [], signedIdentity }: SignatureOptions,
-  signal?: AbortSignal,
-): Promise<{ digest: Digest; signer: Signer } | undefined> {
+): Promise<Signer | undefined> {
   if (paths.length === 0) {
     if (signedIdentity === undefined) return undefined;
-    const { usageError } = await import('../errors.ts');
     throw usageError('--signed-identity needs --key: without a trusted key a name proves nothing');
   }
   const [{ readPublicKey }, { verifySignature }] = await Promise.all([
@@ -75,9 +91,19 @@ export async function verifiedBy(
     import('../../image/signature/verify.ts'),
   ]);
   const keys = await Promise.all(paths.map(readPublicKey));
-  const { digest } = await source.manifest(signal);
-  return {
-    digest,
-    signer: await verifySignature(source, digest, { keys, identity: signedIdentity, signal }),
-  };
+  return await verifySignature(source, digest, { keys, identity: signedIdentity });
+}
+
+/** The signer for people; `otherwise` where there is none. */
+export const signedBy = (signer: Signer | undefined, otherwise: string): string =>
+  signer ? `signed by ${signer.keyName} (${signer.keyId})` : otherwise;
+
+/** References that cannot be read are wrong usage. */
+export function readable<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof Error)) throw cause;
+    throw usageError(cause.message, { remedy: REFERENCE_HELP, cause });
+  }
 }

@@ -1,23 +1,14 @@
 /** `iguana image pack | unpack`: from raw images and back. */
 import { basename } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import type { ImagePart } from '../../image/format/read-image.ts';
 import type { PartInput } from '../../image/pack/pack-part.ts';
 import { usageError } from '../errors.ts';
 import { formatBytes } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
 import { action, define } from './define.ts';
-import { readable } from './image-copy.ts';
-import {
-  type ConnectionOptions,
-  connectionOf,
-  REFERENCE_HELP,
-  type SignatureOptions,
-  verifiedBy,
-  withConnectionOptions,
-  withSignatureOptions,
-} from './image-options.ts';
+import { REFERENCE_HELP, readable, signedBy } from './image-options.ts';
 import { partOf } from './image-part.ts';
+import { type ReadOptions, withImage, withReadOptions } from './image-read.ts';
 
 interface PackOptions {
   readonly name?: string;
@@ -25,7 +16,7 @@ interface PackOptions {
   readonly partition?: readonly string[];
 }
 
-interface UnpackOptions extends ConnectionOptions, SignatureOptions {
+interface UnpackOptions extends ReadOptions {
   readonly part?: string;
 }
 
@@ -56,7 +47,7 @@ export function registerImagePack(image: Command): void {
     description: `Every byte is verified; the file appears when it is whole.\n${REFERENCE_HELP}`,
     examples: [['image unpack docker://registry.example/os/web:1.2 web.img --key cosign.pub', 'verified']],
   }).option('--part <name>', 'the part of the image; needed where it has more than one');
-  withConnectionOptions(withSignatureOptions(unpack)).action(action(run));
+  withReadOptions(unpack).action(action(run));
 }
 
 function levelOf(text: string): number {
@@ -125,38 +116,31 @@ async function run(
   reference: string,
   file: string,
 ): Promise<undefined> {
-  const [{ openSource }, { readImage }, { unpackPart }, { LiveLine }] = await Promise.all([
-    import('../../image/transfer/open.ts'),
-    import('../../image/format/read-image.ts'),
+  const [{ unpackPart }, { LiveLine }] = await Promise.all([
     import('../../image/pack/unpack.ts'),
     import('../output/live-line.ts'),
   ]);
-  const connection = connectionOf(options);
-  const source = readable(() => openSource([reference], connection));
-  const live = output.interactive ? new LiveLine() : undefined;
-  try {
-    const verified = await verifiedBy(source, options);
-    const image = await readImage(source);
-    const part: ImagePart = partOf(image, options.part, `unpacking ${reference}`);
-    const report = await unpackPart({
-      part,
-      file,
-      source,
-      onProgress: ({ doneBytes, totalBytes }) =>
-        live?.show({ title: `unpacking ${reference}`, doneBytes, totalBytes }),
-    });
-    live?.clear();
-    output.result({ kind: 'image-unpack', file, digest: image.digest, part: part.name, ...report }, () =>
-      [
-        `${file}: ${formatBytes(part.sizeBytes)}, of which ${formatBytes(part.dataBytes)} are data`,
-        verified
-          ? `signed by ${verified.signer.keyName} (${verified.signer.keyId})`
-          : 'no signature was asked for',
-      ].join('\n'),
-    );
-  } finally {
-    live?.clear();
-    await source.close();
-  }
+  await withImage(reference, options, async ({ image, source, signer }) => {
+    const live = output.interactive ? new LiveLine() : undefined;
+    try {
+      const part = partOf(image, options.part, `unpacking ${reference}`);
+      const report = await unpackPart({
+        part,
+        file,
+        source,
+        onProgress: ({ doneBytes, totalBytes }) =>
+          live?.show({ title: `unpacking ${reference}`, doneBytes, totalBytes }),
+      });
+      live?.clear();
+      output.result({ kind: 'image-unpack', file, digest: image.digest, part: part.name, ...report }, () =>
+        [
+          `${file}: ${formatBytes(part.sizeBytes)}, of which ${formatBytes(part.dataBytes)} are data`,
+          signedBy(signer, 'no signature was asked for'),
+        ].join('\n'),
+      );
+    } finally {
+      live?.clear();
+    }
+  });
   return undefined;
 }

@@ -4,11 +4,11 @@ import { askSecretly } from '../ask.ts';
 import { CommandError } from '../errors.ts';
 import type { Output } from '../output/output.ts';
 import { action, define } from './define.ts';
-import { readable } from './image-copy.ts';
 import {
   type ConnectionOptions,
   connectionOf,
   REFERENCE_HELP,
+  readable,
   withConnectionOptions,
 } from './image-options.ts';
 

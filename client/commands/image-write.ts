@@ -5,25 +5,17 @@ import type { Image, ImagePart } from '../../image/format/read-image.ts';
 import type { Signer } from '../../image/signature/verify.ts';
 import type { ImageSource } from '../../image/source/source.ts';
 import type { WriteProgress, WriteReport } from '../../image/write/request.ts';
-import { CommandError, usageError } from '../errors.ts';
+import { usageError } from '../errors.ts';
 import { formatBytes, formatDuration } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
 import { action, define } from './define.ts';
-import { readable } from './image-copy.ts';
-import {
-  type ConnectionOptions,
-  connectionOf,
-  REFERENCE_HELP,
-  type SignatureOptions,
-  verifiedBy,
-  withConnectionOptions,
-  withSignatureOptions,
-} from './image-options.ts';
+import { REFERENCE_HELP, signedBy } from './image-options.ts';
 import { partOf } from './image-part.ts';
+import { type ReadOptions, withImage, withReadOptions } from './image-read.ts';
 import { WriteRecord } from './image-write-record.ts';
 import { openWriteTarget, requireConsent } from './image-write-target.ts';
 
-interface WriteOptions extends ConnectionOptions, SignatureOptions {
+interface WriteOptions extends ReadOptions {
   readonly from?: string;
   readonly part?: string;
   readonly unsigned?: boolean;
@@ -52,7 +44,7 @@ export function registerImageWrite(image: Command): void {
     .option('--unsigned', 'write an image that no key vouches for')
     .option('--yes', 'replace what the disk holds without asking')
     .option('--no-read-back', 'do not read the disk again when it is written');
-  withConnectionOptions(withSignatureOptions(write)).action(action(run));
+  withReadOptions(write).action(action(run));
 }
 
 async function run(
@@ -65,26 +57,11 @@ async function run(
       remedy: 'Name a public key with --key, or say --unsigned.',
     });
   }
-  const [{ openSource }, { readImage }] = await Promise.all([
-    import('../../image/transfer/open.ts'),
-    import('../../image/format/read-image.ts'),
-  ]);
-  const connection = connectionOf(options);
-  const source = readable(() => openSource([reference], connection));
-  try {
-    const manifest = await source.manifest();
-    const verified = await verifiedBy(source, options);
-    // The tag may have been moved between the two.
-    if (verified && verified.digest !== manifest.digest) {
-      throw new CommandError(`verifying ${reference}: it was replaced meanwhile`, { remedy: 'Try again.' });
-    }
-    const image = await readImage(source, { manifest });
+  await withImage(reference, options, async ({ image, source, signer }) => {
     const part = partOf(image, options.part, `writing ${reference}`);
-    const held = options.from === undefined ? undefined : await heldImage(options.from, options);
-    await writePart({ output, options, source, disk, image, part, held, signer: verified?.signer });
-  } finally {
-    await source.close();
-  }
+    const held = options.from === undefined ? undefined : await heldPart(options.from, options);
+    await writePart({ output, options, source, disk, image, part, held, signer });
+  });
   return undefined;
 }
 
@@ -139,17 +116,11 @@ async function writePart(write: PartWrite): Promise<void> {
 }
 
 /** The older image says only what may be on the disk, and every byte of that is verified: it needs no signature. */
-async function heldImage(reference: string, options: WriteOptions): Promise<ImagePart> {
-  const [{ openSource }, { readImage }] = await Promise.all([
-    import('../../image/transfer/open.ts'),
-    import('../../image/format/read-image.ts'),
-  ]);
-  const source: ImageSource = readable(() => openSource([reference], connectionOf(options)));
-  try {
-    return partOf(await readImage(source), options.part, `reading ${reference}`);
-  } finally {
-    await source.close();
-  }
+async function heldPart(reference: string, options: WriteOptions): Promise<ImagePart> {
+  const { key, signedIdentity, mirror, part, ...connection } = options;
+  return await withImage(reference, connection, async ({ image }) =>
+    partOf(image, part, `reading ${reference}`),
+  );
 }
 
 function lineOf(disk: string, { phase, doneBytes, totalBytes, kept, copied }: WriteProgress) {
@@ -169,6 +140,6 @@ function textOf(disk: string, part: ImagePart, report: WriteReport, signer: Sign
       (readBack > 0 ? ', read back and compared' : ''),
     `written ${formatBytes(written)}, kept ${formatBytes(kept)}, copied ${formatBytes(copied)}, ` +
       `zeros ${formatBytes(zeros)}; fetched ${formatBytes(fetched)}`,
-    signer ? `signed by ${signer.keyName} (${signer.keyId})` : 'not signed',
+    signedBy(signer, 'not signed'),
   ].join('\n');
 }
