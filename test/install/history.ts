@@ -18,3 +18,17 @@ export function completedActivities(history: History): Map<string, number> {
   }
   return counts;
 }
+
+/** What the activities of one name have answered, as JSON; for messages. */
+export function answersOf(history: History, name: string): string {
+  const scheduled = new Set<string>();
+  const answers: string[] = [];
+  for (const event of history.events ?? []) {
+    if (event.activityTaskScheduledEventAttributes?.activityType?.name === name)
+      scheduled.add(String(event.eventId));
+    const completed = event.activityTaskCompletedEventAttributes;
+    if (!completed || !scheduled.has(String(completed.scheduledEventId))) continue;
+    for (const { data } of completed.result?.payloads ?? []) answers.push(Buffer.from(data ?? []).toString());
+  }
+  return answers.join();
+}

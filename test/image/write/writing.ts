@@ -1,7 +1,7 @@
 /** What the tests of writing share: sample bytes, and the writer in a process of its own. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createReadStream, readFileSync } from 'node:fs';
+import { createReadStream } from 'node:fs';
 import { promisify } from 'node:util';
 import { execa } from 'execa';
 import type { ByteRange } from '../../../image/write/flusher.ts';
@@ -93,6 +93,3 @@ export async function startOf(path: string, length = 64 << 10): Promise<Buffer> 
   for await (const piece of createReadStream(path, { end: length - 1 })) pieces.push(piece);
   return Buffer.concat(pieces);
 }
-
-/** All of a small target. */
-export const contentOf = (path: string): Buffer => readFileSync(path);
