@@ -5,7 +5,7 @@
  * everything else is written and flushed, then the first chunk.
  */
 import { DirectFile } from '../direct-file.ts';
-import type { Batch, BatchChunk } from './batch.ts';
+import { type Batch, type BatchChunk, NOTHING } from './batch.ts';
 import type { Crew } from './crew.ts';
 import { Flusher } from './flusher.ts';
 import { type BatchLimits, batchesOf } from './plan.ts';
@@ -78,6 +78,10 @@ class ImageWrite {
     await zeroer.zero({ offset: targetOffset, length: this.#firstBytes });
     zeroer.close();
     await this.#target.flush();
+    if (this.#first) return;
+    const zeros = [{ offset: 0, length: this.#firstBytes }];
+    const batch: Batch = { start: 0, end: this.#firstBytes, chunks: [], zeros, mode: 'write' };
+    this.#meter.add(batch, { ...NOTHING, zeros: this.#firstBytes });
   }
 
   async #writeRest(crew: Crew, limits: BatchLimits): Promise<void> {

