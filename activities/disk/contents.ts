@@ -1,5 +1,5 @@
 /** What is on a disk: tables and signatures by `blkid -p`, and bytes that nobody knows. */
-import { open } from 'node:fs/promises';
+import { hasBytes } from '../../host/has-bytes.ts';
 import type { DiskContent } from '../../manifest/schema/facts.ts';
 import { failure } from '../failures.ts';
 import { runTool } from './command.ts';
@@ -8,11 +8,6 @@ import { readPartitionTable, type TableEntry } from './partition-table.ts';
 /** blkid(8): nothing found, and several signatures that contradict each other. */
 const NOTHING = 2;
 const AMBIVALENT = 8;
-
-const MIB = 2 ** 20;
-const SAMPLE_BYTES = 64 * 1024;
-/** Evenly spread, since a database on a raw disk may begin with zeros. */
-const SAMPLE_COUNT = 64;
 
 /**
  * Lists what is on a disk or a disk image. An empty list means that nothing would be lost: no table, no signature, and
@@ -92,28 +87,4 @@ export function parseSignatures(text: string): Signatures {
     .filter((match) => match !== null)
     .map(([, key = '', value = '']) => [key, value.replaceAll(/\\(.)/g, '$1')] as const);
   return Object.fromEntries(pairs);
-}
-
-/** Whether anything but zeros is found in a range of a disk. */
-async function hasBytes(path: string, offsetBytes: number, sizeBytes: number): Promise<boolean> {
-  const end = offsetBytes + sizeBytes;
-  const ranges: [number, number][] = [
-    [offsetBytes, Math.min(MIB, sizeBytes)],
-    [Math.max(offsetBytes, end - MIB), Math.min(MIB, sizeBytes)],
-  ];
-  const step = Math.floor(sizeBytes / (SAMPLE_COUNT + 1));
-  for (let n = 1; n <= SAMPLE_COUNT; n++)
-    ranges.push([offsetBytes + n * step, Math.min(SAMPLE_BYTES, sizeBytes - n * step)]);
-  const file = await open(path, 'r');
-  try {
-    const buffer = Buffer.alloc(MIB);
-    const zeros = Buffer.alloc(MIB);
-    for (const [position, length] of ranges) {
-      const { bytesRead } = await file.read(buffer, 0, length, position);
-      if (!buffer.subarray(0, bytesRead).equals(zeros.subarray(0, bytesRead))) return true;
-    }
-    return false;
-  } finally {
-    await file.close();
-  }
 }

@@ -3,6 +3,7 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { execa } from 'execa';
+import { hasBytes } from '../../host/has-bytes.ts';
 import { errorCode } from '../../image/io-error.ts';
 import { ask } from '../ask.ts';
 import { CommandError, usageError } from '../errors.ts';
@@ -42,7 +43,7 @@ export async function openWriteTarget(disk: string, sizeBytes: number): Promise<
     return {
       path,
       identity: stats.isBlockDevice() ? await deviceIdentity(path).catch(() => path) : path,
-      content: await contentOf(handle, path),
+      content: await contentOf(path, found),
       [Symbol.asyncDispose]: () => handle.close(),
     };
   } catch (error) {
@@ -102,16 +103,17 @@ async function sizeOf(path: string, stats: Stats): Promise<number> {
   return Number(stdout);
 }
 
-const LOOKED_AT_BYTES = 1 << 20;
-
-/** What the first bytes and blkid(8) say: enough to warn; proof of nothing. */
-async function contentOf(handle: FileHandle, path: string): Promise<string | undefined> {
+/** Empty is what has no table, no signature, and zeros wherever it is looked at. */
+async function contentOf(path: string, sizeBytes: number): Promise<string | undefined> {
   const { stdout } = await execa('blkid', ['--probe', '--output', 'export', path], { reject: false });
   const found = Object.fromEntries(stdout.split('\n').map((line) => line.split('=')));
   if (found.PTTYPE) return `a partition table (${found.PTTYPE})`;
   if (found.TYPE) return `${found.TYPE}${found.LABEL ? ` ${found.LABEL}` : ''}`;
-  const { buffer, bytesRead } = await handle.read(Buffer.alloc(LOOKED_AT_BYTES), 0, LOOKED_AT_BYTES, 0);
-  return buffer.subarray(0, bytesRead).some((byte) => byte !== 0) ? 'data' : undefined;
+  const anyBytes = await hasBytes(path, 0, sizeBytes).catch((cause: unknown) => {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new CommandError(`looking at what ${path} holds: ${why}`, { cause });
+  });
+  return anyBytes ? 'data' : undefined;
 }
 
 function openFailure(path: string, cause: unknown): CommandError {

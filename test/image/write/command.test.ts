@@ -1,0 +1,162 @@
+/** `iguana image write` as people use it: consent, trust, going on, and what a disk is remembered to hold. */
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { CommandLine } from '../../client/command.ts';
+import { type Cosign, cosign as getCosign } from '../cosign/cosign.ts';
+import { loopDevice } from '../devices.ts';
+import { folderWith } from '../servers/folder.ts';
+import { startNginx } from '../servers/nginx.ts';
+import { startRegistry } from '../servers/registry.ts';
+import { packSample } from './sample-image.ts';
+import { bytesOf, sha256, sha256sum } from './writing.ts';
+
+const PASSWORD = 'p4ss phrase';
+const MIB = 2 ** 20;
+const RAW = bytesOf('abc0def0gh');
+const IMAGE = packSample(RAW, folderWith());
+const REFERENCE = `oci:${IMAGE.folder}:latest`;
+
+let cosign: Cosign;
+let keys: string;
+beforeAll(async () => {
+  cosign = await getCosign();
+  keys = folderWith();
+  await cosign(['generate-key-pair'], { cwd: keys, env: { COSIGN_PASSWORD: PASSWORD } });
+});
+
+/** One with a state folder of its own. */
+const commandLine = (): CommandLine => new CommandLine({ COSIGN_PASSWORD: PASSWORD });
+
+/** An empty disk image. */
+function emptyDisk(bytes = RAW.length): string {
+  const path = join(folderWith(), 'disk.img');
+  writeFileSync(path, '');
+  truncateSync(path, bytes);
+  return path;
+}
+
+describe('an image', () => {
+  it('signed, pushed and copied by skopeo, is written from the copy', async () => {
+    const iguana = commandLine();
+    const registry = await startRegistry();
+    const [key, pub] = [join(keys, 'cosign.key'), join(keys, 'cosign.pub')];
+    const folder = folderWith();
+    packSample(RAW, folder);
+    const [first, copy] = ['os/web', 'copies/web'].map((name) => `docker://${registry.host}/${name}:1`);
+    const identity = `${registry.host}/os/web`;
+    for (const args of [
+      ['sign', `oci:${folder}:latest`, '--key', key, '--identity', identity],
+      ['push', `oci:${folder}:latest`, `${first}`, '--plain-http'],
+    ])
+      expect(await iguana.run(['image', ...args])).toMatchObject({ status: 0 });
+    const tags = [':1', `:${IMAGE.digest.replace(':', '-')}.sig`];
+    for (const tag of tags) {
+      const places = [first, copy].map((place) => `${place}`.replace(/:1$/, tag));
+      await execa('skopeo', ['copy', '--src-tls-verify=false', '--dest-tls-verify=false', ...places]);
+    }
+    const disk = emptyDisk();
+    const { status, documents } = await iguana.json([
+      ...['image', 'write', `${copy}`, disk, '--plain-http', '--key', pub],
+    ]);
+    expect({ status, documents }).toMatchObject({
+      status: 0,
+      documents: [{ digest: IMAGE.digest, readBack: RAW.length, signer: { keyName: pub, identity } }],
+    });
+    expect(await sha256sum(disk)).toBe(sha256(RAW));
+  });
+
+  it('is written from a mirror where the first place is down', async () => {
+    const { url } = await startNginx(IMAGE.folder);
+    const down = await startNginx(IMAGE.folder, { location: 'return 503;' });
+    const disk = emptyDisk();
+    const args = ['image', 'write', down.url, disk, '--mirror', url, '--unsigned'];
+    expect(await commandLine().run(args)).toMatchObject({ status: 0 });
+    expect(await sha256sum(disk)).toBe(sha256(RAW));
+  });
+});
+
+describe('nothing is touched', () => {
+  const refusals: readonly (readonly [string, () => string[], number, RegExp])[] = [
+    ['where nobody is named who must have signed', () => [], 2, /--key, or say --unsigned/],
+    [
+      'where the image is not signed',
+      () => ['--key', join(keys, 'cosign.pub')],
+      1,
+      /not signed|no signature/i,
+    ],
+    [
+      'where the disk holds data, and nobody has agreed',
+      () => ['--unsigned'],
+      1,
+      /it holds data.*\n?.*--yes/s,
+    ],
+    ['where there is no such part', () => ['--unsigned', '--yes', '--part', 'root'], 2, /no part root/],
+  ];
+
+  it.each(refusals)('%s', async (_, args, status, message) => {
+    // Data that neither begins the disk nor ends it.
+    const disk = emptyDisk(64 * MIB);
+    const bytes = readFileSync(disk);
+    bytes.fill('somebody misses this', 8 * MIB, 40 * MIB);
+    writeFileSync(disk, bytes);
+    const said = await commandLine().run(['image', 'write', REFERENCE, disk, ...args()]);
+    expect(said).toMatchObject({ status, stdout: '', stderr: expect.stringMatching(message) });
+    expect(readFileSync(disk).equals(bytes)).toBe(true);
+  });
+
+  it('on a disk that is mounted', async () => {
+    const file = emptyDisk(64 * MIB);
+    await execa('mkfs.ext4', ['-q', '-F', file]);
+    const device = await loopDevice(file);
+    const at = folderWith();
+    await execa('mount', [device, at]);
+    try {
+      const args = ['image', 'write', REFERENCE, device, '--unsigned', '--yes'];
+      expect(await commandLine().run(args)).toMatchObject({ status: 1, stderr: /in use/ });
+    } finally {
+      await execa('umount', [at]);
+    }
+    await execa('fsck.ext4', ['-fn', file]);
+  });
+
+  it('on a disk that is too small', async () => {
+    const disk = emptyDisk(RAW.length - 1);
+    const args = ['image', 'write', REFERENCE, disk, '--unsigned', '--yes'];
+    expect(await commandLine().run(args)).toMatchObject({ status: 2, stderr: /too small/ });
+  });
+});
+
+it('killed, it goes on with the same command, without being asked again', async () => {
+  const iguana = commandLine();
+  const { url } = await startNginx(IMAGE.folder, { location: 'limit_rate 2m;' });
+  const disk = emptyDisk();
+  const killed = iguana.start(['image', 'write', url, disk, '--unsigned']);
+  // Until something other than the erased start is on the disk.
+  while (!readFileSync(disk).subarray(MIB).some(Boolean)) await sleep(20);
+  await sleep(300);
+  killed.kill('SIGKILL');
+  await killed;
+  expect(await sha256sum(disk)).not.toBe(sha256(RAW));
+  const { status, documents } = await iguana.json(['image', 'write', url, disk, '--unsigned']);
+  expect({ status, documents }).toMatchObject({ status: 0, documents: [{ kept: expect.any(Number) }] });
+  expect(documents[0]).not.toMatchObject({ kept: 0 });
+  expect(await sha256sum(disk)).toBe(sha256(RAW));
+});
+
+it('of the next image, only what the disk does not hold is fetched', async () => {
+  const iguana = commandLine();
+  const raw = bytesOf('abc0dxf0gh');
+  const next = packSample(raw, folderWith());
+  const disk = emptyDisk();
+  expect(await iguana.run(['image', 'write', REFERENCE, disk, '--unsigned'])).toMatchObject({ status: 0 });
+  const { documents } = await iguana.json([
+    ...['image', 'write', `oci:${next.folder}:latest`, disk, '--unsigned', '--yes'],
+  ]);
+  const [report] = documents as { fetched: number; kept: number }[];
+  expect(report?.kept).toBeGreaterThan(6 * MIB);
+  expect(report?.fetched).toBeLessThan((next.packs[0]?.sizeBytes ?? 0) / 4);
+  expect(await sha256sum(disk)).toBe(sha256(raw));
+});
