@@ -4,7 +4,14 @@ import { usageError } from '../errors.ts';
 import { formatBytes } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
 import { action, define } from './define.ts';
-import { connectionOf, REFERENCE_HELP, readable, signedBy, signerOf } from './image-options.ts';
+import {
+  checkSignatureOptions,
+  connectionOf,
+  REFERENCE_HELP,
+  readable,
+  signedBy,
+  signerOf,
+} from './image-options.ts';
 import { type ReadOptions, withReadOptions } from './image-read.ts';
 
 interface CopyCommandOptions extends ReadOptions {
@@ -53,6 +60,7 @@ async function copy(
   from: string,
   to: string,
 ): Promise<undefined> {
+  checkSignatureOptions(options);
   const [{ copyImage }, { openSource, openTarget }, { parseReference }, { LiveLine }] = await Promise.all([
     import('../../image/transfer/copy.ts'),
     import('../../image/transfer/open.ts'),

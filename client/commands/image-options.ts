@@ -82,16 +82,22 @@ export async function signerOf(
   digest: Digest,
   { key: paths = [], signedIdentity }: SignatureOptions,
 ): Promise<Signer | undefined> {
-  if (paths.length === 0) {
-    if (signedIdentity === undefined) return undefined;
-    throw usageError('--signed-identity needs --key: without a trusted key a name proves nothing');
-  }
+  if (paths.length === 0) return undefined;
   const [{ readPublicKey }, { verifySignature }] = await Promise.all([
     import('../../image/signature/public-key.ts'),
     import('../../image/signature/verify.ts'),
   ]);
   const keys = await Promise.all(paths.map(readPublicKey));
   return await verifySignature(source, digest, { keys, identity: signedIdentity });
+}
+
+/**
+ * To be called before anything is read.
+ * @throws CommandError where a name is to be signed, and no key is named
+ */
+export function checkSignatureOptions({ key = [], signedIdentity }: SignatureOptions): void {
+  if (signedIdentity !== undefined && key.length === 0)
+    throw usageError('--signed-identity needs --key: without a trusted key a name proves nothing');
 }
 
 /** The signer for people; `otherwise` where there is none. */

@@ -5,6 +5,7 @@ import type { Signer } from '../../image/signature/verify.ts';
 import type { ImageSource } from '../../image/source/source.ts';
 import {
   type ConnectionOptions,
+  checkSignatureOptions,
   connectionOf,
   type MirrorOption,
   readable,
@@ -40,6 +41,7 @@ export async function withImage<T>(
   options: ReadOptions,
   use: (open: OpenImage) => Promise<T>,
 ): Promise<T> {
+  checkSignatureOptions(options);
   const [{ openSource }, { readImage }] = await Promise.all([
     import('../../image/transfer/open.ts'),
     import('../../image/format/read-image.ts'),

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { copyFileSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { execa, execaSync } from 'execa';
 import { describe, expect, it } from 'vitest';
 import { readImage } from '../../../image/format/read-image.ts';
 import { ImageIoError } from '../../../image/io-error.ts';
@@ -173,6 +174,36 @@ it.each([
     message: expect.stringMatching(message),
   });
   expect(await startOf(target)).toEqual(Buffer.alloc(64 << 10));
+});
+
+it('a target that vanishes in the middle fails with the place; when it is back, it is written', async () => {
+  // Longer than what is under way at once.
+  const raw = bytesOf('abcdefghijklmnopqrstuvwxyz');
+  const image = packSample(raw, folderWith());
+  const { url } = await startNginx(image.folder, { location: 'limit_rate 6m;' });
+  const file = join(folderWith(), 'disk');
+  writeFileSync(file, randomBytes(raw.length));
+  const target = await loopDevice(file);
+  const source = openSource([url]);
+  let isGone = false;
+  const writing = writeImage({
+    part: await partOf(image),
+    source,
+    target,
+    onProgress: () => {
+      if (isGone) return;
+      isGone = true;
+      truncateSync(file, 0);
+      execaSync('losetup', ['--set-capacity', target]);
+    },
+  });
+  const error = await writing.catch((thrown: unknown) => thrown);
+  await source.close();
+  expect(error).toMatchObject({ message: expect.stringMatching(/^writing \/dev\/loop\d+ at byte \d+: /) });
+  truncateSync(file, raw.length);
+  await execa('losetup', ['--set-capacity', target]);
+  expect(await attempt({ image, target }, [])).toMatchObject({ report: { readBack: raw.length } });
+  expect(await sha256sum(target)).toBe(sha256(raw));
 });
 
 it('a source that goes away in the middle fails, and nothing boots', async () => {
