@@ -19,16 +19,17 @@ export function completedActivities(history: History): Map<string, number> {
   return counts;
 }
 
-/** What the activities of one name have answered, as JSON; for messages. */
-export function answersOf(history: History, name: string): string {
+/** What the activities of one name have answered. */
+export function answersOf(history: History, name: string): unknown[] {
   const scheduled = new Set<string>();
-  const answers: string[] = [];
+  const answers: unknown[] = [];
   for (const event of history.events ?? []) {
     if (event.activityTaskScheduledEventAttributes?.activityType?.name === name)
       scheduled.add(String(event.eventId));
     const completed = event.activityTaskCompletedEventAttributes;
     if (!completed || !scheduled.has(String(completed.scheduledEventId))) continue;
-    for (const { data } of completed.result?.payloads ?? []) answers.push(Buffer.from(data ?? []).toString());
+    for (const { data } of completed.result?.payloads ?? [])
+      answers.push(JSON.parse(Buffer.from(data ?? []).toString()));
   }
-  return answers.join();
+  return answers;
 }

@@ -126,7 +126,7 @@ test('a killed writer goes on where the disk shows that it was left', {
     reported = await writeDisturbed(context, image, flushedBytes, () => agent().kill());
   const last = await agent().run('writeImage', step);
   // What was reported as flushed is on the disk: it is found by its hash and not written again.
-  expect(last.reusedBytes + last.skippedBytes).toBeGreaterThanOrEqual(reported);
+  expect(last.reusedBytes).toBeGreaterThanOrEqual(reported - last.skippedBytes);
   expect(last.writtenBytes).toBeLessThanOrEqual(IMAGE.sizeMiB * MIB - reported);
   expect(await agent().run('readBack', step)).toMatchObject({ bytes: IMAGE.sizeMiB * MIB });
   await agent().run('release', context.step);
