@@ -50,6 +50,20 @@ export interface ImageRef {
   /** Digest of the CycloneDX package list. */
   readonly sbomDigest: Digest;
   readonly packageCount: number;
+  /** Where it came from, and who signed it; absent where Iguana built it. */
+  readonly origin?: {
+    /** Without credentials. */
+    readonly reference: string;
+    /** Whose signature was verified before the first byte was kept; absent where none was demanded. */
+    readonly signer?:
+      | {
+          /** Digest of the public key. */
+          readonly keyId: Digest;
+          /** The name that was signed with the image; may be empty. */
+          readonly identity: string;
+        }
+      | undefined;
+  };
 }
 
 /** What the agent's disk steps share. */
@@ -149,7 +163,7 @@ export interface AgentActivities {
 
 /** Activities of task queue `builder`. */
 export interface BuilderActivities {
-  /** Builds the image, or finds it in the store. */
+  /** Builds the image, fetches it where it comes from elsewhere, or finds it in the store. */
   buildImage(image: ManifestImage): Promise<ImageRef>;
 }
 

@@ -2,7 +2,7 @@
 import type { StatePaths } from '../host/state.ts';
 import type { AgentActivities } from './contract.ts';
 import { leave } from './handoff/leave.ts';
-import { partition } from './partition/partition.ts';
+import { partitioning } from './partition/partition.ts';
 import { probe } from './probe/probe.ts';
 import { release } from './release/release.ts';
 import { growFilesystem } from './write/grow-filesystem.ts';
@@ -19,7 +19,7 @@ type DiskActivities = Pick<
 export function diskActivities({ store }: StatePaths): DiskActivities {
   return {
     probe,
-    partition,
+    partition: partitioning(store),
     writeImage: imageWriting(store),
     readBack: readingBack(store),
     growFilesystem,

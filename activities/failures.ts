@@ -47,6 +47,16 @@ export const FAILURES = {
   PackagesUnavailable: again('Look at the network and the package mirror; Iguana tries again.'),
   PackageUnknown: stop('Correct image.packages or image.repositories, then amend.'),
   RepositoryUntrusted: stop('Give the key that signs the repository in image.repositories, then amend.'),
+  ImageUntrusted: stop(
+    'Nothing of the image was kept. Have it signed by a key of `image.from.keys`, or name the key that signed it, then amend.',
+  ),
+  ImageUnavailable: again('Look at the network and the places that `image.from` names; Iguana tries again.'),
+  ImageRefused: stop(
+    'Correct `image.from`, push the image to where it points, or give the builder credentials for it, then amend or retry.',
+  ),
+  ImageUnsuitable: stop(
+    'Name an image that Iguana has built (`iguana image push store:DIGEST …`) in `image.from`, then amend.',
+  ),
   BuildScriptFailed: stop('Correct the script as its output says, then amend.'),
   BuildFailed: stop(
     'Read the build log that the message names; correct the image part of the profile, then amend.',

@@ -1,33 +1,33 @@
-/** A root filesystem into the store, as an Iguana image of one part. */
+/** A root filesystem into the store, as an Iguana image of one part with what an install needs beside it. */
 import { join } from 'node:path';
 import type { ImageRecord } from './image-record.ts';
+import { ATTACHMENT_NAMES, ROOT_PART } from './install-content.ts';
 import { packImage } from './pack/pack-image.ts';
 import { readRaw } from './pack/raw-input.ts';
 import type { ImageStore } from './store.ts';
 import { blobPath } from './transfer/layout-source.ts';
 import { LayoutTarget } from './transfer/layout-target.ts';
 
-/** Name of the part. */
-export const ROOT_PART = 'root';
-
 /** Of zstd. What is built here is written here, often once: the time of a higher level would not come back. */
 const LEVEL = 3;
+
+/** What the store has of it already. */
+export type StoredAttachments = Pick<ImageRecord, (typeof ATTACHMENT_NAMES)[number]>;
 
 /** What is packed. */
 export interface RootFile {
   /** The raw filesystem image. */
   readonly path: string;
   readonly filesystem: ImageRecord['rootFilesystem'];
+  readonly attachments: StoredAttachments;
   /** On the store's filesystem, for the packs on their way; to be removed by the caller. */
   readonly folder: string;
   readonly signal?: AbortSignal;
 }
 
-/** The root filesystem's share of a record. */
-export type StoredRoot = Pick<
-  ImageRecord,
-  'rootFilesystem' | 'image' | 'imageBlobs' | 'rootBytes' | 'dataBytes'
->;
+/** The image's share of a record. */
+export type StoredRoot = StoredAttachments &
+  Pick<ImageRecord, 'rootFilesystem' | 'image' | 'imageBlobs' | 'rootBytes' | 'dataBytes'>;
 
 /**
  * Packs it, and moves the packs into the store.
@@ -35,7 +35,7 @@ export type StoredRoot = Pick<
  */
 export async function storeRoot(
   store: ImageStore,
-  { path, filesystem, folder, signal }: RootFile,
+  { path, filesystem, attachments, folder, signal }: RootFile,
 ): Promise<StoredRoot> {
   const layout = join(folder, 'image');
   const target = new LayoutTarget({ kind: 'layout', folder: layout });
@@ -43,6 +43,7 @@ export async function storeRoot(
     const { manifest, blobs, parts } = await packImage(target, {
       level: LEVEL,
       parts: [{ name: ROOT_PART, kind: 'partition', filesystem, input: await readRaw(path) }],
+      attachments: ATTACHMENT_NAMES.map((name) => ({ name, ...attachments[name] })),
       signal,
     });
     for (const blob of [...blobs, manifest]) await store.put(blobPath(layout, blob), blob.digest);
@@ -51,6 +52,7 @@ export async function storeRoot(
       rootFilesystem: filesystem,
       image: manifest,
       imageBlobs: [...blobs],
+      ...attachments,
       rootBytes: root?.sizeBytes ?? 0,
       dataBytes: root?.dataBytes ?? 0,
     };

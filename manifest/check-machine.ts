@@ -113,7 +113,8 @@ export function checkUsers({ machine, image }: CompleteProfile, complain: Compla
         allowed: 'no, nopasswd',
       });
     }
-    if (!image.packages.some((it) => it === 'sudo' || it.startsWith('sudo-'))) {
+    // What an image from elsewhere holds is known when its users are made.
+    if (!image.from && !image.packages.some((it) => it === 'sudo' || it.startsWith('sudo-'))) {
       complain([...path, 'sudo'], 'the image has no sudo: add package sudo to image.packages');
     }
   });

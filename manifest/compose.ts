@@ -51,6 +51,8 @@ export function composeManifest(profile: CompleteProfile, choices: Choices): Man
  */
 function composeImage({ image, storage }: CompleteProfile, mirror: Mirror | undefined): ManifestImage {
   const root = storage.partitions.find(({ type }) => type === 'root');
+  const rootFilesystem = root && filesystemOf(root);
+  if (image.from) return manifestImageSchema.parse({ ...image, ...WITHOUT_BUILD, rootFilesystem });
   const services = image.services.map((service) => ({ ...service, name: unitName(service.name) }));
   return manifestImageSchema.parse({
     ...image,
@@ -63,9 +65,12 @@ function composeImage({ image, storage }: CompleteProfile, mirror: Mirror | unde
     })),
     files: sortBy(image.files, ({ path }) => path),
     services: sortBy(services, ({ name }) => name),
-    rootFilesystem: root && filesystemOf(root),
+    rootFilesystem,
   });
 }
+
+/** What the defaults say of a build, and an image from elsewhere makes void. */
+const WITHOUT_BUILD = { packages: [], repositories: [], files: [], services: [], scripts: [] } as const;
 
 /** @returns the mirror that has these suites; Debian keeps security updates in an archive of their own */
 export function mirrorOf(suites: readonly string[], mirror: Mirror | undefined): string | undefined {

@@ -1,7 +1,7 @@
 /** Planning: profile layers and facts become a manifest, or everything that is in the way. Pure; nothing is touched. */
 
 import { checkHandoff, checkHandoffTarget } from './check-handoff.ts';
-import { checkContents, checkImage } from './check-image.ts';
+import { checkContents, checkImage, checkVoid } from './check-image.ts';
 import { checkLinks, checkNetwork, checkUsers } from './check-machine.ts';
 import { checkProfile } from './check-profile.ts';
 import { checkCapacity, checkStorage } from './check-storage.ts';
@@ -84,6 +84,7 @@ function mergeTexts(layers: readonly LayerText[]): Merged | { diagnostics: reado
 function checkMerged(merged: Merged): Diagnostic[] {
   return [
     ...collect(merged, 'ProfileInvalid', checkImage),
+    ...checkVoid(merged),
     ...collect(merged, 'ProfileInvalid', checkContents),
     ...collect(merged, 'ProfileInvalid', checkUsers),
     ...collect(merged, 'ProfileInvalid', checkNetwork),
@@ -131,6 +132,7 @@ function checkMachineFits(merged: Merged, { facts, target, mirror }: PlanRequest
       : []),
     ...collect(merged, 'ProfileInvalid', (it, complain) => checkHandoffTarget(it, target, complain)),
     ...collect(merged, 'ProfileInvalid', ({ image }, complain) => {
+      if (image.from) return;
       image.repositories.forEach(({ uri, suites }, index) => {
         if (uri === undefined && mirrorOf(suites, mirror) === undefined) {
           complain(

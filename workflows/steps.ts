@@ -4,6 +4,7 @@
  * A phase is done when it ended with the key that it has now. A key holds the keys of the phases it builds upon, so
  * when an answer changes, exactly what depends on it is done again.
  */
+import type { ImageRef } from '../activities/contract.ts';
 import type { Phase } from './api.ts';
 import { approve } from './approve.ts';
 import { awaitImage } from './await-image.ts';
@@ -39,6 +40,14 @@ function retryOnDisk(phase: Phase) {
     if (failureType === 'DiskChanged') return 'partition';
     return failureType === 'VerificationFailed' ? 'write' : phase;
   };
+}
+
+function describeImage({ packageCount, dataBytes, origin }: ImageRef): string {
+  const content = `${packageCount} packages, ${dataBytes} bytes`;
+  if (!origin) return content;
+  const { reference, signer } = origin;
+  const identity = signer?.identity ? ` as ${signer.identity}` : '';
+  return `${content}; from ${reference}, ${signer ? `signed by ${signer.keyId}${identity}` : 'signature not demanded'}`;
 }
 
 const agent = (state: InstallState) => agentActivities(state.input.machineId);
@@ -89,7 +98,7 @@ export const STEPS: Readonly<Record<Phase, Step>> = {
     canSkip: false,
     run: async (state) => {
       state.image = await awaitImage(state.planned.manifest);
-      return `${state.image.packageCount} packages, ${state.image.dataBytes} bytes`;
+      return describeImage(state.image);
     },
   },
   partition: {

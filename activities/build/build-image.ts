@@ -1,4 +1,4 @@
-/** Building an image: once, whoever asks, and never half. */
+/** Bringing an image into the store, built or fetched: once, whoever asks, and never half. */
 import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { openEngine } from '../../host/engine/open.ts';
@@ -12,16 +12,17 @@ import { reportProgress } from '../progress.ts';
 import { alone } from './alone.ts';
 import { BuildLog } from './build-log.ts';
 import { asBuildFailure } from './failure.ts';
-import { type BuildPlace, buildPlace, clearPlace, removeFiles } from './place.ts';
+import { fetchImage } from './fetch-image.ts';
+import { type BuildWork, buildPlace, clearPlace, removeFiles } from './place.ts';
 import { writeRecipe } from './recipe.ts';
 import { collectResults } from './results.ts';
 import { runBuilder } from './run-builder.ts';
 import { storeImage } from './store-image.ts';
 
 /**
- * Builds an image, or finds it in the store.
+ * Builds an image, fetches it where it comes from elsewhere, or finds it in the store.
  *
- * A build works in a folder of its own under the store; what is left of a killed one is removed by the next. The image is
+ * Either works in a folder of its own under the store; what is left of a killed one is removed by the next. The image is
  * in the store when its record is, which is written last.
  * @throws a failure of the catalogue's part about building, which names the build log
  */
@@ -38,7 +39,8 @@ export async function buildImage(paths: StatePaths, image: ManifestImage): Promi
     if (built) return imageRef(built);
     const log = await BuildLog.open(join(paths.logs, `build-${place.name}.log`));
     try {
-      return imageRef(await build(paths, store, { image, imageDigest, place, log, signal }));
+      const work = { image, imageDigest, place, log, signal };
+      return imageRef(await (image.from ? fetchImage(store, image.from, work) : build(paths, store, work)));
     } catch (error) {
       signal.throwIfAborted();
       throw await asBuildFailure(error, log, paths);
@@ -48,18 +50,10 @@ export async function buildImage(paths: StatePaths, image: ManifestImage): Promi
   });
 }
 
-interface Build {
-  readonly image: ManifestImage;
-  readonly imageDigest: ReturnType<typeof digestOf>;
-  readonly place: BuildPlace;
-  readonly log: BuildLog;
-  readonly signal: AbortSignal;
-}
-
 async function build(
   paths: StatePaths,
   store: ImageStore,
-  { image, imageDigest, place, log, signal }: Build,
+  { image, imageDigest, place, log, signal }: BuildWork,
 ): Promise<ImageRecord> {
   reportProgress({ step: 'prepare', message: 'opening the container engine' });
   const engine = await openEngine(paths);
@@ -80,7 +74,7 @@ async function build(
 
 /** What the workflow learns of an image. */
 function imageRef(record: ImageRecord): ImageRef {
-  const { imageDigest, rootBytes, dataBytes, packageCount } = record;
+  const { imageDigest, rootBytes, dataBytes, packageCount, origin } = record;
   return {
     imageDigest,
     rootDigest: record.image.digest,
@@ -90,5 +84,6 @@ function imageRef(record: ImageRecord): ImageRef {
     filesDigest: record.files.digest,
     sbomDigest: record.sbom.digest,
     packageCount,
+    ...(origin && { origin }),
   };
 }

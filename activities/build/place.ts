@@ -8,6 +8,8 @@ import { tryLock } from '../../host/lock.ts';
 import type { StatePaths } from '../../host/state.ts';
 import { ImageStore } from '../../image/store.ts';
 import type { Digest } from '../../manifest/schema/common.ts';
+import type { ManifestImage } from '../../manifest/schema/manifest.ts';
+import type { BuildLog } from './build-log.ts';
 
 /** What belongs to the build of one image; a second build of it waits for the lock. */
 export interface BuildPlace {
@@ -19,6 +21,15 @@ export interface BuildPlace {
   readonly folder: string;
   /** Links to the shared archives of packages. */
   readonly links: string;
+}
+
+/** What is brought into the store, and where that happens. */
+export interface BuildWork {
+  readonly image: ManifestImage;
+  readonly imageDigest: Digest;
+  readonly place: BuildPlace;
+  readonly log: BuildLog;
+  readonly signal: AbortSignal;
 }
 
 const STORE_LABEL = 'org.iguana.store';

@@ -17,12 +17,19 @@ export async function storeImage(
 ): Promise<ImageRecord> {
   const { files, packageCount } = results;
   const record: ImageRecord = {
-    version: 2,
+    version: 3,
     imageDigest,
-    ...(await storeRoot(store, { path: files.root, filesystem: image.rootFilesystem, folder, signal })),
-    esp: await store.put(files.esp),
-    files: await store.put(files.files),
-    sbom: await store.put(files.sbom),
+    ...(await storeRoot(store, {
+      path: files.root,
+      filesystem: image.rootFilesystem,
+      attachments: {
+        esp: await store.put(files.esp),
+        files: await store.put(files.files),
+        sbom: await store.put(files.sbom),
+      },
+      folder,
+      signal,
+    })),
     packageCount,
     createdAt: new Date().toISOString(),
   };

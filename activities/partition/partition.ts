@@ -4,11 +4,14 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { DiskContent } from '../../manifest/schema/facts.ts';
+import type { ManifestPartition } from '../../manifest/schema/manifest.ts';
 import type { AgentActivities, DiskStep } from '../contract.ts';
 import { runTool } from '../disk/command.ts';
 import { diskContents, signatures } from '../disk/contents.ts';
-import { type Disk, openDisk, openPartition } from '../disk/disk.ts';
+import { discard } from '../disk/discard.ts';
+import { type Disk, openDisk, openPartition, rootPartition } from '../disk/disk.ts';
 import { exclusively } from '../disk/exclusive.ts';
+import { HEAD_BYTES } from '../disk/head-note.ts';
 import { diskHolders } from '../disk/holders.ts';
 import { imageHolders } from '../disk/image-holders.ts';
 import { ioFailure } from '../disk/io-failure.ts';
@@ -16,6 +19,7 @@ import { unmountAll } from '../disk/mounts.ts';
 import { readPartitionTable } from '../disk/partition-table.ts';
 import { failure } from '../failures.ts';
 import { reportProgress } from '../progress.ts';
+import { heldImage } from '../write/held-image.ts';
 import { partitionDefinitions } from './definitions.ts';
 import { ensureFilesystemLabel } from './filesystem-labels.ts';
 import { hasMarker, removeMarker, writeMarker } from './marker.ts';
@@ -24,35 +28,38 @@ import { checkPlan } from './plan-check.ts';
 import { tableDifferences } from './table-check.ts';
 import { type DiskSeed, repartSeed } from './uuids.ts';
 
-/** What precedes the first partition: the table and the mark of the install. */
-const HEAD_BYTES = 2 ** 20;
-
 /**
  * Makes the partition table and the filesystems, all but root's, which is written from the image. Done already where
- * the table on the disk is this install's own and each filesystem is there.
+ * the table on the disk is this install's own and each filesystem is there. What a root partition at the same place holds of a known
+ * image stays for the step that writes.
+ * @param storeFolder folder of the store of images
  * @throws failure `DiskHasData`, `DiskInUse`, `DiskTooSmall`, `StorageImpossible`, `PartitioningFailed` and those of
  *   {@link openDisk}
  */
-export const partition: AgentActivities['partition'] = async (step) =>
-  exclusively(step.manifest.storage.disk.id, async () => {
-    const disk = await openDisk(step);
-    await unmountAll(step.installId);
-    checkPlan(step.manifest.storage.partitions, disk);
-    const seed = { installId: step.installId, diskId: disk.id };
-    const changed = !(await isDone(step, disk, seed));
-    if (changed) {
-      await claim(step, disk, seed);
-      reportProgress({ step: 'partition' });
-      await erase(disk);
-      await repart(step, disk, seed);
-    }
-    for (const planned of step.manifest.storage.partitions) {
-      const node = await openPartition(step, disk, planned);
-      if (planned.type !== 'root') await ensureFilesystemLabel(node, planned);
-    }
-    if (await hasMarker(disk, seed)) await removeMarker(disk);
-    return { changed };
-  });
+export function partitioning(storeFolder: string): AgentActivities['partition'] {
+  return (step) => exclusively(step.manifest.storage.disk.id, () => partition(storeFolder, step));
+}
+
+async function partition(storeFolder: string, step: PartitionInput): Promise<{ changed: boolean }> {
+  const disk = await openDisk(step);
+  await unmountAll(step.installId);
+  checkPlan(step.manifest.storage.partitions, disk);
+  const seed = { installId: step.installId, diskId: disk.id };
+  const changed = !(await isDone(step, disk, seed));
+  if (changed) {
+    await claim(step, disk, seed);
+    reportProgress({ step: 'partition' });
+    const root = rootPartition(step);
+    await erase(disk, (await heldImage(storeFolder, disk, root)) && root);
+    await repart(step, disk, seed);
+  }
+  for (const planned of step.manifest.storage.partitions) {
+    const node = await openPartition(step, disk, planned);
+    if (planned.type !== 'root') await ensureFilesystemLabel(node, planned);
+  }
+  if (await hasMarker(disk, seed)) await removeMarker(disk);
+  return { changed };
+}
 
 type PartitionInput = Parameters<AgentActivities['partition']>[0];
 
@@ -101,18 +108,17 @@ async function contentsOf(disk: Disk): Promise<DiskContent[]> {
 
 /**
  * Clears old tables and signatures, also those that a new table would leave in place: a btrfs at 64 KiB, a RAID
- * superblock at the end. The mark stays.
+ * superblock at the end. The notes stay.
+ * @param kept what may still be of use; the rest is discarded
  */
-async function erase(disk: Disk): Promise<void> {
+async function erase(disk: Disk, kept: ManifestPartition | undefined): Promise<void> {
   const doing = `erasing ${disk.id}`;
   // 1: no partition is known to the kernel.
   await runTool('partx', ['--delete', disk.path], { doing, accept: [1] });
   await runTool('wipefs', ['--all', '--force', disk.path], { doing, failAs: 'PartitioningFailed' });
-  // A favour to flash, and to sparse files; not every disk can.
-  const discard = ['--force', '--offset', String(HEAD_BYTES), disk.path];
-  const { status, stderr } = await runTool('blkdiscard', discard, { doing, accept: [1] });
-  if (status !== 0 && !/not supported/.test(stderr))
-    throw failure('DiskWriteFailed', `${doing}: blkdiscard failed: ${stderr}`);
+  const { offsetBytes = HEAD_BYTES, sizeBytes = 0 } = kept ?? {};
+  await discard(disk.path, { offset: HEAD_BYTES, length: offsetBytes - HEAD_BYTES }, doing);
+  await discard(disk.path, { offset: offsetBytes + sizeBytes }, doing);
 }
 
 async function repart({ manifest }: DiskStep, disk: Disk, seed: DiskSeed): Promise<void> {

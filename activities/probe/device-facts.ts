@@ -6,10 +6,10 @@ import type { DiskFacts } from '../../manifest/schema/facts.ts';
 import { runTool } from '../disk/command.ts';
 import { diskContents } from '../disk/contents.ts';
 import type { IdentifiedDisk } from '../disk/disk.ts';
+import type { NotedDisk } from '../disk/head-note.ts';
 import { diskHolders } from '../disk/holders.ts';
 import { errorCode } from '../disk/io-failure.ts';
 import { parseMountInfo } from '../disk/mounts.ts';
-import type { MarkedDisk } from '../partition/marker.ts';
 import { isOwnDisk } from '../partition/own-disk.ts';
 
 /** Label of the filesystem on Iguana's own boot media. */
@@ -57,7 +57,7 @@ export async function deviceFacts(disk: IdentifiedDisk, installId: string): Prom
 
 /** One disk that is broken, or that nobody may read, does not keep the machine from being installed on another. */
 async function contentsOf(
-  disk: MarkedDisk,
+  disk: NotedDisk,
   sizeBytes: number,
   installId: string,
 ): Promise<DiskFacts['contents']> {

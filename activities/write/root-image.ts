@@ -1,8 +1,8 @@
 /** The image of the root filesystem in the store, and the partition that it belongs onto. */
 import type { ImagePart } from '../../image/format/read-image.ts';
+import { ROOT_PART } from '../../image/install-content.ts';
 import type { ImageSource } from '../../image/source/source.ts';
 import { ImageStore } from '../../image/store.ts';
-import { ROOT_PART } from '../../image/store-root.ts';
 import type { DiskStep, ImageRef } from '../contract.ts';
 import { type Disk, openDisk, openPartition, rootPartition } from '../disk/disk.ts';
 import { failure } from '../failures.ts';

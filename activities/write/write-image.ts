@@ -1,19 +1,23 @@
 /** The image of the root filesystem onto its partition. */
 import { Context } from '@temporalio/activity';
+import type { ImagePart } from '../../image/format/read-image.ts';
 import { SourceError } from '../../image/source/errors.ts';
 import { CorruptChunk } from '../../image/write/errors.ts';
 import { writeImage } from '../../image/write/writer.ts';
 import type { AgentActivities, WriteResult } from '../contract.ts';
+import { discard } from '../disk/discard.ts';
+import { rootPartition } from '../disk/disk.ts';
 import { exclusively } from '../disk/exclusive.ts';
 import { ioFailure } from '../disk/io-failure.ts';
 import { unmountAll } from '../disk/mounts.ts';
 import { failure } from '../failures.ts';
 import { reportProgress } from '../progress.ts';
+import { heldImage, noteHeld } from './held-image.ts';
 import { openRoot, type RootImage, withRootImage } from './root-image.ts';
 
 /**
- * Writes the image in verified chunks. What an interrupted attempt left is found on the disk by hash and not written
- * again.
+ * Writes the image in verified chunks. What an interrupted attempt left, and what the disk holds of an earlier install, is found by
+ * hash and not written again.
  * @param storeFolder folder of the store of images
  * @throws failure `ImageMissing`, `ImageCorrupt`, `DiskTooSmall`, `DiskWriteFailed`, `DiskVanished`, `DiskChanged`
  */
@@ -34,18 +38,35 @@ export function imageWriting(storeFolder: string): AgentActivities['writeImage']
             },
           );
         await unmountAll(step.installId);
-        return await write(image, root.node, doing);
+        const { disk } = root;
+        const partition = rootPartition(step);
+        const held = await heldImage(storeFolder, disk, partition);
+        const result = await write(image, { target: root.node, held, doing });
+        // What the image does not cover of a partition that was not erased.
+        if (held) await discard(root.node, { offset: alignUp(sizeBytes) }, doing);
+        await noteHeld(disk, partition, step.image.rootDigest);
+        return result;
       }),
     );
 }
 
-async function write({ part, source }: RootImage, target: string, doing: string): Promise<WriteResult> {
+/** Discarding is by sectors, the largest of which have 4 KiB. */
+const alignUp = (bytes: number): number => Math.ceil(bytes / 4096) * 4096;
+
+interface RootWrite {
+  readonly target: string;
+  readonly held: ImagePart | undefined;
+  readonly doing: string;
+}
+
+async function write({ part, source }: RootImage, { target, held, doing }: RootWrite): Promise<WriteResult> {
   let reportedBytes = 0;
   try {
     const { written, kept, copied, zeros } = await writeImage({
       part: part.chunks,
       source,
       target,
+      ...(held && { held: held.chunks }),
       // Whether an attempt was here before is known by looking only: one that was killed has told nothing of its last moments.
       flushed: [],
       // A step of its own: it reads what the disk has when all is written.

@@ -4,6 +4,7 @@ import { usageError } from '../errors.ts';
 import { formatBytes } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
 import { action, define } from './define.ts';
+import { resolveStored } from './image-in-store.ts';
 import {
   checkSignatureOptions,
   connectionOf,
@@ -27,6 +28,7 @@ export function registerImageCopy(image: Command): void {
     examples: [
       ['image push oci:web docker://registry.example/os/web:1.2', 'a layout folder to a registry'],
       ['image push oci:web docker://… --key cosign.pub', 'only where this key has signed it'],
+      ['image push store:3f9ac1 docker://registry.example/os/web:1.2', 'what a build has put into the store'],
     ],
   }).option('--mount-from <repository>', 'another repository of the registry, whose blobs are shared');
   const pull = define(image, {
@@ -68,8 +70,9 @@ async function copy(
     import('../output/live-line.ts'),
   ]);
   const connection = connectionOf(options);
+  const places = await Promise.all([from, ...(options.mirror ?? [])].map(resolveStored));
   const { source, target, tag } = readable(() => ({
-    source: openSource([from, ...(options.mirror ?? [])], connection),
+    source: openSource(places, connection),
     target: openTarget(to, { ...connection, mountFrom: options.mountFrom }),
     tag: parseReference(to).tag,
   }));

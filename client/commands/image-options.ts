@@ -27,7 +27,8 @@ export interface SignatureOptions {
 
 /** The forms of references, for the help of commands. */
 export const REFERENCE_HELP =
-  'References: oci:FOLDER[:TAG], docker://HOST/REPOSITORY[:TAG|@DIGEST], http(s)://HOST/FOLDER[:TAG|@DIGEST].\n' +
+  'References: oci:FOLDER[:TAG|@DIGEST], docker://HOST/REPOSITORY[:TAG|@DIGEST], http(s)://HOST/FOLDER[:TAG|@DIGEST],\n' +
+  'and store:DIGEST for an image that `iguana image ls` shows; its first digits do.\n' +
   'Credentials come from --authfile, $REGISTRY_AUTH_FILE, or the files of podman, skopeo and Docker.';
 
 /** Adds the options for connecting to registries and web servers. */

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Image } from '../../image/format/read-image.ts';
 import type { Signer } from '../../image/signature/verify.ts';
 import type { ImageSource } from '../../image/source/source.ts';
+import { resolveStored } from './image-in-store.ts';
 import {
   type ConnectionOptions,
   checkSignatureOptions,
@@ -46,7 +47,8 @@ export async function withImage<T>(
     import('../../image/transfer/open.ts'),
     import('../../image/format/read-image.ts'),
   ]);
-  const source = readable(() => openSource([reference, ...(options.mirror ?? [])], connectionOf(options)));
+  const places = await Promise.all([reference, ...(options.mirror ?? [])].map(resolveStored));
+  const source = readable(() => openSource(places, connectionOf(options)));
   try {
     const manifest = await source.manifest();
     const signer = await signerOf(source, manifest.digest, options);

@@ -98,13 +98,14 @@ async function list({ output }: { output: Output }): Promise<ExitCode> {
     images.length === 0
       ? 'no images'
       : table(
-          ['IMAGE', 'MADE', 'PACKAGES', 'DATA', 'FILESYSTEM'],
-          images.map(({ imageDigest, createdAt, packageCount, dataBytes, rootFilesystem }) => [
+          ['IMAGE', 'MADE', 'PACKAGES', 'DATA', 'FILESYSTEM', 'FROM'],
+          images.map(({ imageDigest, createdAt, packageCount, dataBytes, rootFilesystem, origin }) => [
             shortDigest(imageDigest),
             formatTime(createdAt),
             String(packageCount),
             formatBytes(dataBytes),
             rootFilesystem,
+            origin?.reference ?? 'built here',
           ]),
         ),
   );

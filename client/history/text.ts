@@ -126,6 +126,14 @@ function activityLines(output: Output, entry: ActivityEntry): string[] {
   ];
 }
 
+/** Where an image came from, and who vouched for it. */
+function originLines({ reference, signer }: Readonly<Record<string, unknown>>): string[] {
+  const signed = isRecord(signer)
+    ? `signed by ${String(signer.keyId)}${signer.identity ? ` as ${String(signer.identity)}` : ''}`
+    : 'no signature was demanded';
+  return [`from ${String(reference)}`, signed];
+}
+
 /** What an auditor looks for in a result: bytes, digests, counts; the rest is in the JSON. */
 function resultLines(result: unknown): string[] {
   if (!isRecord(result)) return [];
@@ -134,6 +142,7 @@ function resultLines(result: unknown): string[] {
       return [`${name} ${value} (${formatBytes(value)})`];
     if (typeof value === 'number' || typeof value === 'boolean') return [`${name} ${value}`];
     if (typeof value === 'string' && value.length <= 200) return [`${name} ${value}`];
+    if (name === 'origin' && isRecord(value)) return originLines(value);
     if (name === 'destroyed' && Array.isArray(value))
       return value.map((item) => `destroys ${JSON.stringify(item)}`);
     return [];

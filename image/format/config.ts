@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { digestSchema } from '../source/reference.ts';
 import { BadImage } from './errors.ts';
-import { BLOCK_BYTES, MAX_CONFIG_BYTES, MAX_PART_BYTES, MAX_PARTS } from './limits.ts';
+import { BLOCK_BYTES, MAX_ATTACHMENTS, MAX_CONFIG_BYTES, MAX_PART_BYTES, MAX_PARTS } from './limits.ts';
 
 const bytes = z.number().int().nonnegative();
 const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/);
@@ -27,16 +27,27 @@ export const partSchema = z.strictObject({
   table: z.strictObject({ digest: digestSchema, sizeBytes: bytes, rawBytes: bytes }),
 });
 
+/** A file that belongs to the image and is on none of its disks: a blob of the image. */
+export const attachmentSchema = z.strictObject({
+  /** Unique among the attachments. */
+  name,
+  digest: digestSchema,
+  sizeBytes: bytes.max(MAX_PART_BYTES),
+});
+
 /** The configuration. */
 export const configSchema = z.strictObject({
   version: z.literal(1),
   /** For people. */
   name: z.string().min(1).max(256).optional(),
   parts: z.array(partSchema).min(1).max(MAX_PARTS),
+  attachments: z.array(attachmentSchema).min(1).max(MAX_ATTACHMENTS).optional(),
 });
 
 /** @see partSchema */
 export type Part = z.infer<typeof partSchema>;
+/** @see attachmentSchema */
+export type Attachment = z.infer<typeof attachmentSchema>;
 /** @see configSchema */
 export type ImageConfig = z.infer<typeof configSchema>;
 
@@ -60,8 +71,13 @@ export function decodeConfig(doing: string, blob: Buffer): ImageConfig {
   } catch (cause) {
     throw new BadImage(doing, 'it is no configuration of an Iguana image, or of a newer version', { cause });
   }
-  const names = config.parts.map((part) => part.name);
-  const twice = names.find((each, index) => names.indexOf(each) !== index);
-  if (twice !== undefined) throw new BadImage(doing, `two parts are called ${twice}`);
+  requireDifferentNames(doing, 'parts', config.parts);
+  requireDifferentNames(doing, 'attachments', config.attachments ?? []);
   return config;
+}
+
+function requireDifferentNames(doing: string, what: string, all: readonly { readonly name: string }[]): void {
+  const names = all.map((each) => each.name);
+  const twice = names.find((each, index) => names.indexOf(each) !== index);
+  if (twice !== undefined) throw new BadImage(doing, `two ${what} are called ${twice}`);
 }

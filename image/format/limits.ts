@@ -9,6 +9,8 @@ export const MAX_MANIFEST_BYTES = 4 * 2 ** 20;
 export const MAX_CONFIG_BYTES = 2 ** 20;
 /** As many partitions as a GPT has, with the disk itself. */
 export const MAX_PARTS = 129;
+/** Of one image; an install needs three. */
+export const MAX_ATTACHMENTS = 16;
 /** Blocks of the image; chunks begin and end at them. */
 export const BLOCK_BYTES = 4096;
 /** Of one chunk, raw: what a reader holds in memory several times over. */

@@ -1,13 +1,13 @@
 /** Reading what an image consists of, from wherever it is, and trusting nothing of it before it is verified. */
 import type { Digest } from '../digest.ts';
 import type { BlobDescriptor, ImageSource, ManifestBytes } from '../source/source.ts';
-import { type Descriptor, parseOciManifest } from '../transfer/oci-manifest.ts';
+import { blobsOf, type Descriptor, parseOciManifest } from '../transfer/oci-manifest.ts';
 import type { ChunkTable } from './chunk-table.ts';
-import { decodeConfig, type Part } from './config.ts';
+import { type Attachment, decodeConfig, type Part } from './config.ts';
 import { decodeTable, maxTableBytes } from './decode-table.ts';
 import { BadImage } from './errors.ts';
 import { MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES, maxPackedBytes } from './limits.ts';
-import { ARTIFACT_TYPE, CONFIG_TYPE, PACK_TYPE, TABLE_TYPE } from './media-types.ts';
+import { ARTIFACT_TYPE, ATTACHMENT_TYPE, CONFIG_TYPE, PACK_TYPE, TABLE_TYPE } from './media-types.ts';
 
 /** One part of an image with its verified table. */
 export interface ImagePart extends Part {
@@ -20,6 +20,10 @@ export interface Image {
   readonly digest: Digest;
   readonly name?: string;
   readonly parts: readonly ImagePart[];
+  /** Files that belong to it; read by who needs them. */
+  readonly attachments: readonly Attachment[];
+  /** All that the manifest names, but for the attachments. */
+  readonly blobs: readonly BlobDescriptor[];
   /** Of the manifest itself, the configuration and the tables. */
   readonly headBytes: number;
   /** Of all packs. */
@@ -41,7 +45,7 @@ export async function readImage(
   const doing = `reading the image ${manifest.digest} of ${source.name}`;
   const { config, layers } = parseImageManifest(doing, source.name, manifest);
   const configBlob = await source.blob(bounded(doing, 'the configuration', config, MAX_CONFIG_BYTES), signal);
-  const { name, parts } = decodeConfig(`${doing}: its configuration`, configBlob);
+  const { name, parts, attachments = [] } = decodeConfig(`${doing}: its configuration`, configBlob);
   const tables = layers.filter(({ mediaType }) => mediaType === TABLE_TYPE);
   const packs = new Map(
     layers.filter(({ mediaType }) => mediaType === PACK_TYPE).map((pack) => [pack.digest, pack.size]),
@@ -64,11 +68,21 @@ export async function readImage(
       });
     read.push({ ...part, chunks });
   }
+  const attached = layers.filter(({ mediaType }) => mediaType === ATTACHMENT_TYPE);
+  const loose = attachments.find(
+    ({ digest, sizeBytes }) => !attached.some((layer) => layer.digest === digest && layer.size === sizeBytes),
+  );
+  if (loose)
+    throw new BadImage(doing, `the attachment ${loose.name} is not a layer of the manifest`, {
+      expected: loose.digest,
+    });
   const heads = [config.size, ...tables.map(({ size }) => size)];
   return {
     digest: manifest.digest,
     ...(name !== undefined && { name }),
     parts: read,
+    attachments,
+    blobs: blobsOf({ config, layers: layers.filter(({ mediaType }) => mediaType !== ATTACHMENT_TYPE) }),
     headBytes: heads.reduce((sum, size) => sum + size, manifest.bytes.length),
     packedBytes: [...packs.values()].reduce((sum, size) => sum + size, 0),
   };
@@ -87,7 +101,7 @@ function parseImageManifest(doing: string, name: string, manifest: ManifestBytes
       expected: ARTIFACT_TYPE,
       found: artifactType ?? config.mediaType,
     });
-  const known: readonly string[] = [TABLE_TYPE, PACK_TYPE];
+  const known: readonly string[] = [TABLE_TYPE, ATTACHMENT_TYPE, PACK_TYPE];
   const other = layers.find(({ mediaType }) => !known.includes(mediaType));
   if (other) throw new BadImage(doing, 'a layer of another kind', { found: other.mediaType });
   return parsed;

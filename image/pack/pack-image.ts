@@ -1,6 +1,6 @@
 /** Packing: from disk and filesystem images to an Iguana image in an OCI layout folder. */
 import { type Digest, digestOf } from '../digest.ts';
-import { encodeConfig, type Part } from '../format/config.ts';
+import { type Attachment, encodeConfig, type Part } from '../format/config.ts';
 import { BadImage } from '../format/errors.ts';
 import { MAX_MANIFEST_BYTES } from '../format/limits.ts';
 import { encodeManifest } from '../format/manifest.ts';
@@ -16,6 +16,8 @@ export interface PackRequest extends PackSettings {
   /** Under which the folder has it; without one it is named by its digest only. */
   readonly tag?: string | undefined;
   readonly parts: readonly PartInput[];
+  /** Files that belong to the image; who asks for them brings their blobs. */
+  readonly attachments?: readonly Attachment[];
 }
 
 /** What came of it. */
@@ -24,7 +26,7 @@ export interface PackedImage {
   readonly digest: Digest;
   /** The manifest itself. */
   readonly manifest: BlobDescriptor;
-  /** All that the manifest names. */
+  /** All that the manifest names, but for the attachments. */
   readonly blobs: readonly BlobDescriptor[];
   readonly parts: readonly Part[];
   /** Bytes of all packs. */
@@ -44,14 +46,20 @@ export async function packImage(target: LayoutTarget, request: PackRequest): Pro
     parts.push(packed.part);
     for (const pack of packed.packs) packs.set(pack.digest, pack);
   }
-  const { name } = request;
-  const config = encodeConfig({ version: 1, ...(name !== undefined && { name }), parts });
+  const { name, attachments = [] } = request;
+  const config = encodeConfig({
+    version: 1,
+    ...(name !== undefined && { name }),
+    parts,
+    ...(attachments.length > 0 && { attachments: [...attachments] }),
+  });
   const configBlob = { digest: digestOf(config), sizeBytes: config.length };
   await target.put(configBlob, () => onePiece(config));
   const all = [...packs.values()];
   const manifest = encodeManifest({
     config: configBlob,
     tables: parts.map(({ table }) => table),
+    attachments,
     packs: all,
   });
   if (manifest.bytes.length > MAX_MANIFEST_BYTES)

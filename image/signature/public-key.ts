@@ -1,6 +1,7 @@
 /** Public keys as cosign writes them: ECDSA on P-256, PEM. */
 import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import type { Digest } from '../digest.ts';
 
 /** A key cannot be used. The message never holds any of it. */
 export class BadKey extends Error {
@@ -10,7 +11,7 @@ export class BadKey extends Error {
 /** A key that is trusted. */
 export interface PublicKey {
   /** `sha256:` and the digest of the key in DER (SubjectPublicKeyInfo): the same for the same key, wherever it lies. */
-  readonly id: string;
+  readonly id: Digest;
   /** For messages: the file that it was read from. */
   readonly name: string;
   readonly key: KeyObject;

@@ -8,7 +8,7 @@ import { isSignedBy, type PublicKey } from './public-key.ts';
 /** Who signed an image. */
 export interface Signer {
   /** Of the key, see {@link PublicKey.id}. */
-  readonly keyId: string;
+  readonly keyId: Digest;
   /** The key's name: its file. */
   readonly keyName: string;
   /** The name that was signed with the image; may be empty. */

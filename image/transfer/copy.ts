@@ -16,6 +16,8 @@ export interface CopyOptions {
   readonly tag?: string | undefined;
   /** What was verified: the same manifest is copied, or none. */
   readonly digest?: Digest | undefined;
+  /** Whether the signatures that lie beside it go with it; default true. */
+  readonly signatures?: boolean;
   readonly signal?: AbortSignal | undefined;
   /** Called after each piece, with what is done and what there is to do, in bytes. */
   readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
@@ -44,7 +46,7 @@ export class ImageChanged extends Error {
 export async function copyImage(
   source: ImageSource,
   target: ImageTarget,
-  { tag, digest, signal, onProgress }: CopyOptions = {},
+  { tag, digest, signatures = true, signal, onProgress }: CopyOptions = {},
 ): Promise<Copied> {
   const manifest = await source.manifest(signal);
   if (digest !== undefined && manifest.digest !== digest) {
@@ -68,7 +70,7 @@ export async function copyImage(
     await target.put(blob, (until) => counted(streamBlob(source, blob, until), advance), stop);
     copiedBytes += blob.sizeBytes;
   });
-  const signed = await copySignatures(source, target, manifest.digest, signal);
+  const signed = signatures && (await copySignatures(source, target, manifest.digest, signal));
   await target.putManifest(manifest, tag, signal);
   return { digest: manifest.digest, blobs: blobs.length, totalBytes, copiedBytes, signed };
 }

@@ -1,6 +1,7 @@
 /** An image in an OCI layout folder of this machine. */
 import { type FileHandle, open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Digest } from '../digest.ts';
 import { errorCode } from '../io-error.ts';
 import { checkDigest } from '../source/blob-read.ts';
 import { NotFound, rangeTask, type Task, UnexpectedAnswer, WrongContent } from '../source/errors.ts';
@@ -13,6 +14,7 @@ import {
 } from '../source/index-json.ts';
 import { formatReference, type LayoutReference } from '../source/reference.ts';
 import type { BlobDescriptor, ImageSource, ManifestBytes } from '../source/source.ts';
+import { OCI_MANIFEST } from './oci-manifest.ts';
 
 /** Where a blob lies in a layout folder. */
 export const blobPath = (folder: string, { digest }: BlobDescriptor): string =>
@@ -30,12 +32,18 @@ export class LayoutSource implements ImageSource {
   }
 
   async manifest(): Promise<ManifestBytes> {
+    const { tag, digest } = this.#reference;
+    // Its name says where it lies: the store of images has no index.
+    if (digest !== undefined && tag === undefined) return await this.#manifestAt(digest);
     const { task, entries } = await this.#index();
     return await this.#manifestOf(chooseEntry(task, entries, this.#reference));
   }
 
   async attached(tag: string): Promise<ManifestBytes | undefined> {
-    const { entries } = await this.#index();
+    const { entries } = await this.#index().catch((error: unknown) => {
+      if (error instanceof NotFound && this.#reference.digest !== undefined) return { entries: [] };
+      throw error;
+    });
     const entry = taggedEntry(entries, tag);
     return entry && (await this.#manifestOf(entry));
   }
@@ -68,6 +76,14 @@ export class LayoutSource implements ImageSource {
     if (size > MAX_INDEX_BYTES)
       throw new UnexpectedAnswer(task, `index.json has ${size} bytes, which is too much`);
     return { task, entries: parseIndexJson(task, await readFile(path)) };
+  }
+
+  async #manifestAt(digest: Digest): Promise<ManifestBytes> {
+    const task: Task = { doing: `reading the manifest ${digest}`, source: this.name, blob: digest };
+    const path = blobPath(this.#reference.folder, { digest, sizeBytes: 0 });
+    const { size } = await stat(path).catch((cause: unknown) => Promise.reject(fileFailure(task, cause)));
+    if (size > MAX_INDEX_BYTES) throw new UnexpectedAnswer(task, `it has ${size} bytes, which is too much`);
+    return { bytes: await this.blob({ digest, sizeBytes: size }), digest, mediaType: OCI_MANIFEST };
   }
 
   async #manifestOf({ digest, size, mediaType }: IndexEntry): Promise<ManifestBytes> {

@@ -48,7 +48,10 @@ export function parseOciManifest(name: string, { bytes, digest, mediaType }: Man
 }
 
 /** Its blobs, each once. */
-export function blobsOf({ config, layers }: OciManifest): readonly BlobDescriptor[] {
+export function blobsOf({
+  config,
+  layers,
+}: Pick<OciManifest, 'config' | 'layers'>): readonly BlobDescriptor[] {
   const all = [config, ...layers].map(({ digest, size }) => ({ digest, sizeBytes: size }));
   return [...new Map(all.map((blob) => [blob.digest, blob])).values()];
 }

@@ -1,6 +1,6 @@
 /** What goes into the image: everything here is the same for all machines that share it. */
 import { z } from 'zod';
-import { modeSchema, targetPathSchema } from './common.ts';
+import { digestSchema, modeSchema, targetPathSchema } from './common.ts';
 
 /** A package name as dpkg allows it (Debian Policy 5.6.1). */
 export const packageNameSchema = z
@@ -93,6 +93,55 @@ const kernelSchema = z.strictObject({
     .meta({ description: 'Options on the kernel command line; root= is added by Iguana.' }),
 });
 
+const referenceSchema = z
+  .string()
+  .max(2048)
+  // A manifest is kept in the history and shown to everybody who may see it.
+  .regex(
+    /^(oci:\/|docker:\/\/|https?:\/\/)(?![^/]*@)[!-~]+$/,
+    'oci:/FOLDER, docker://HOST/REPOSITORY or http(s)://HOST/FOLDER, without user and password',
+  );
+
+/** An image that was built elsewhere: nothing is built, and what it holds is what is installed. */
+export const imageFromSchema = z.strictObject({
+  reference: referenceSchema.meta({
+    description:
+      'Where it is: docker://HOST/REPOSITORY, http(s)://HOST/FOLDER of a web server, or oci:/FOLDER of the builder.',
+  }),
+  digest: digestSchema.meta({
+    description:
+      'Digest of its manifest, as `iguana image inspect` shows it: a tag may be moved, a digest not.',
+  }),
+  mirrors: z
+    .array(referenceSchema)
+    .max(16)
+    .default([])
+    .meta({ description: 'Further places with the same image, asked where one fails or is slow.' }),
+  keys: z
+    .array(
+      z
+        .string()
+        .max(4096)
+        .regex(/^\s*-----BEGIN PUBLIC KEY-----/, 'a public key in PEM, as `cosign public-key` shows it'),
+    )
+    .max(16)
+    .default([])
+    .meta({ description: 'Public keys, PEM; one of them must have signed the image.' }),
+  signedIdentity: z
+    .string()
+    .min(1)
+    .max(2048)
+    .optional()
+    .meta({ description: 'The name that must have been signed with it; default any.' }),
+  insecureUnsigned: z.boolean().default(false).meta({
+    description: 'Installs it although nobody needs to have signed it; only without `keys`.',
+  }),
+  plainHttp: z.boolean().default(false).meta({
+    description:
+      'Speaks with the registry without TLS; whatever comes is compared with `digest` all the same.',
+  }),
+});
+
 /** The image part of a profile. */
 export const imageSchema = z.strictObject({
   distribution: z.enum(['debian']).meta({ description: 'The distribution.' }),
@@ -133,6 +182,10 @@ export const imageSchema = z.strictObject({
     .meta({ description: 'Scripts run in the image when it is built, in order; merged by name.' }),
   sourceDateEpoch: z.number().int().nonnegative().max(4_294_967_295).meta({
     description: 'Seconds since 1970 that the build uses for all its time stamps (reproducible-builds.org).',
+  }),
+  from: imageFromSchema.optional().meta({
+    description:
+      'An image that was built elsewhere, instead of building one; what describes a build is left out then.',
   }),
   revision: z
     .string()

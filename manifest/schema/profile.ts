@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { API_VERSION } from './common.ts';
 import {
   fileSchema,
+  imageFromSchema,
   imageSchema,
   packageNameSchema,
   repositorySchema,
@@ -66,6 +67,10 @@ const layerImageSchema = imageSchema
     scripts: z
       .array(scriptSchema.partial().required({ name: true }).extend({ remove: removeSchema }))
       .meta({ description: 'Scripts run in the image when it is built, in order; merged by name.' }),
+    from: imageFromSchema.partial().meta({
+      description:
+        'An image that was built elsewhere, instead of building one; what describes a build is left out then.',
+    }),
   })
   .partial();
 

@@ -20,7 +20,7 @@ async function storeWithImage(name = 'one') {
   const store = new ImageStore(folder);
   await store.prepare();
   const record: ImageRecord = {
-    version: 2,
+    version: 3,
     imageDigest: digestOf(name),
     rootFilesystem: 'ext4',
     image: await blob(store, `${name} manifest`),
@@ -102,15 +102,21 @@ describe('a root filesystem in the store', () => {
     const raw = bytesOf('ab0c');
     const path = join(folder, 'root.img');
     await writeFile(path, raw);
-    const root = await storeRoot(store, { path, filesystem: 'ext4', folder: join(folder, 'work/one') });
-    const [none] = [await blob(store, 'none')];
+    const attachments = {
+      esp: await blob(store, 'esp'),
+      files: await blob(store, 'files'),
+      sbom: await blob(store, 'sbom'),
+    };
+    const root = await storeRoot(store, {
+      path,
+      filesystem: 'ext4',
+      attachments,
+      folder: join(folder, 'work/one'),
+    });
     const record: ImageRecord = {
-      version: 2,
+      version: 3,
       imageDigest: digestOf('root'),
       ...root,
-      esp: none,
-      files: none,
-      sbom: none,
       packageCount: 0,
       createdAt: new Date().toISOString(),
     };
@@ -121,6 +127,9 @@ describe('a root filesystem in the store', () => {
     expect(image.parts).toMatchObject([
       { name: 'root', kind: 'partition', filesystem: 'ext4', sizeBytes: raw.length, digest: digestOf(raw) },
     ]);
+    expect(image.attachments).toEqual(
+      Object.entries(attachments).map(([name, attached]) => ({ name, ...attached })),
+    );
     await source.close();
     await writeFile(store.blobPath(record.image.digest), 'x'.repeat(record.image.sizeBytes));
     await expect(store.open(record)).rejects.toThrow(/sha256:/);

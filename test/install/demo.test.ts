@@ -1,4 +1,5 @@
 /** What a newcomer does, with nothing scripted: the demo, its history, logging in; and a disk image that is cloned. */
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -88,4 +89,31 @@ test('image build: a qcow2 that boots into a machine of its own', { timeout: TIM
     /^[0-9a-f]{32}\n\/etc\/ssh\/ssh_host_ed25519_key\nrunning/,
   );
   await ended;
+});
+
+test('image.from: what was built, signed and carried elsewhere is installed, and the history says who signed it', {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  const { documents } = await iguana.json(['image', 'ls']);
+  const [[{ imageDigest, image }]] = documents as [[{ imageDigest: string; image: { digest: string } }]];
+  const carried = `oci:${join(site.paths.root, 'carried')}`;
+  const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const key = join(site.paths.root, 'release.key');
+  writeFileSync(key, pair.privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+  for (const args of [
+    ['pull', `store:${imageDigest}`, `${carried}:1`],
+    ['sign', `${carried}:1`, '--key', key, '--identity', 'demo'],
+  ])
+    expect(await iguana.run(['image', ...args])).toMatchObject({ status: 0 });
+
+  const publicKey = pair.publicKey.export({ type: 'spki', format: 'pem' });
+  const from = { reference: carried, digest: image.digest, keys: [publicKey], signedIdentity: 'demo' };
+  const profile = join(site.paths.root, 'carried.yaml');
+  writeFileSync(profile, JSON.stringify({ apiVersion: 'iguana/v1', kind: 'Profile', image: { from } }));
+  const disk = join(site.paths.root, 'carried.img');
+  const install = ['install', profile, '--disk', disk, '--size', '4G', '--machine', 'carried'];
+  const installed = await iguana.run(install);
+  expect(installed, installed.stderr).toMatchObject({ status: 0 });
+  const { stdout: history } = await iguana.run(['history', 'carried']);
+  expect(history).toMatch(/from oci:.*carried\n +signed by sha256:[0-9a-f]{64} as demo/);
 });

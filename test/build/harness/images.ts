@@ -40,7 +40,7 @@ export async function imageOf(changes: Partial<ManifestImage> = {}): Promise<Man
     revision: '',
     rootFilesystem: 'ext4',
     ...changes,
-  } satisfies Record<keyof ManifestImage, unknown>);
+  } satisfies Record<Exclude<keyof ManifestImage, 'from'>, unknown>);
 }
 
 /** An image that is quickly built and fails late: it has neither loader nor kernel. */

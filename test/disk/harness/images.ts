@@ -36,12 +36,15 @@ const MAKE: Readonly<Record<CaseImage['filesystem'], string>> = {
 /** Where the noise is in the image's filesystem. */
 export const NOISE_FILE = 'usr/noise';
 
+/** The store that the agent reads. */
+export const storeOf = (agent: Agent): ImageStore => new ImageStore(join(agent.folder, 'state/store'));
+
 /** Puts an image into the store of the agent. */
 export async function storeImage(
   agent: Agent,
   { filesystem, sizeMiB, noiseMiB }: CaseImage,
 ): Promise<StoredImage> {
-  const store = new ImageStore(join(agent.folder, 'state/store'));
+  const store = storeOf(agent);
   await store.prepare();
   const image = join(store.workFolder, `root-${crypto.randomUUID()}.img`);
   await agent.shell(`
@@ -54,20 +57,31 @@ export async function storeImage(
     truncate --size ${sizeMiB}M "$IMAGE"
     rm -r "$TREE"
   `);
-  const root = await storeRoot(store, { path: image, filesystem, folder: `${image}.work` });
-  await rm(`${image}.work`, { recursive: true });
+  return await storeRaw(agent, { path: image, filesystem });
+}
+
+/** Puts a filesystem image that is a file of the agent's folder into its store. */
+export async function storeRaw(
+  agent: Agent,
+  { path: image, filesystem }: Pick<StoredImage, 'path'> & Pick<CaseImage, 'filesystem'>,
+): Promise<StoredImage> {
+  const store = storeOf(agent);
   const empty = `${image}.empty`;
   await writeFile(empty, '');
   const none = await store.put(empty);
+  const root = await storeRoot(store, {
+    path: image,
+    filesystem,
+    attachments: { esp: none, files: none, sbom: none },
+    folder: `${image}.work`,
+  });
+  await rm(`${image}.work`, { recursive: true });
   const imageDigest = `sha256:${createHash('sha256').update(image).digest('hex')}` as const;
   const { rootBytes, dataBytes } = root;
   await store.commit({
-    version: 2,
+    version: 3,
     imageDigest,
     ...root,
-    esp: none,
-    files: none,
-    sbom: none,
     packageCount: 0,
     createdAt: new Date().toISOString(),
   });

@@ -96,6 +96,19 @@ describe('refuses', () => {
       /two parts are called disk/,
     ],
     [
+      'two attachments of one name',
+      ({ config }) => {
+        const attachment = { name: 'esp', digest: other, sizeBytes: 1 };
+        Object.assign(config, { attachments: [attachment, attachment] });
+      },
+      /two attachments are called esp/,
+    ],
+    [
+      'an attachment that is no layer',
+      ({ config }) => Object.assign(config, { attachments: [{ name: 'esp', digest: other, sizeBytes: 1 }] }),
+      /the attachment esp is not a layer of the manifest/,
+    ],
+    [
       'a part of another size',
       ({ config }) => Object.assign(config.parts[0] ?? {}, { sizeBytes: 5 }),
       /another size of the part/,
@@ -160,6 +173,6 @@ describe('refuses', () => {
 
 it('writes the same manifest for the same blobs', () => {
   const blob = { digest: digestOf('a'), sizeBytes: 1 };
-  const blobs = { config: blob, tables: [blob], packs: [blob] };
+  const blobs = { config: blob, tables: [blob], attachments: [blob], packs: [blob] };
   expect(encodeManifest(blobs)).toEqual(encodeManifest(blobs));
 });

@@ -47,7 +47,7 @@ export function packSample(
     table: { ...table, rawBytes: rawTable.length },
   } as const;
   const config = put(encodeConfig({ version: 1, parts: [part] }));
-  const manifest = encodeManifest({ config, tables: [table], packs });
+  const manifest = encodeManifest({ config, tables: [table], attachments: [], packs });
   put(manifest.bytes);
   writeFileSync(
     join(folder, 'index.json'),

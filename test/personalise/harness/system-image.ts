@@ -73,17 +73,14 @@ export async function storeSystem(agent: Agent, system: SystemImage): Promise<Im
   const root = await storeRoot(store, {
     path: `${work}/root.img`,
     filesystem: system.filesystem,
+    attachments: { esp: await put('esp.tar'), files: await put('files'), sbom: await put('sbom') },
     folder: work,
   });
-  const [esp, files, sbom] = [await put('esp.tar'), await put('files'), await put('sbom')];
   const imageDigest = `sha256:${createHash('sha256').update(work).digest('hex')}` as const;
   await store.commit({
-    version: 2,
+    version: 3,
     imageDigest,
     ...root,
-    esp,
-    files,
-    sbom,
     packageCount: 0,
     createdAt: new Date().toISOString(),
   });
@@ -93,9 +90,9 @@ export async function storeSystem(agent: Agent, system: SystemImage): Promise<Im
     rootDigest: root.image.digest,
     rootBytes: root.rootBytes,
     dataBytes: root.dataBytes,
-    espDigest: esp.digest,
-    filesDigest: files.digest,
-    sbomDigest: sbom.digest,
+    espDigest: root.esp.digest,
+    filesDigest: root.files.digest,
+    sbomDigest: root.sbom.digest,
     packageCount: 0,
   };
 }

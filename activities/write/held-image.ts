@@ -1,0 +1,67 @@
+/**
+ * What the root partition of a disk held before: the image of its last install, by a note on the disk itself. Only where to look
+ * is taken from there: which bytes are still those of the image is told by their hashes.
+ */
+import { log } from '@temporalio/activity';
+import { z } from 'zod';
+import { type ImagePart, readImage } from '../../image/format/read-image.ts';
+import { ROOT_PART } from '../../image/install-content.ts';
+import { digestSchema } from '../../image/source/reference.ts';
+import { LayoutSource } from '../../image/transfer/layout-source.ts';
+import type { Digest } from '../../manifest/schema/common.ts';
+import type { ManifestPartition } from '../../manifest/schema/manifest.ts';
+import { type NotedDisk, readNote, writeNote } from '../disk/head-note.ts';
+
+const noteSchema = z.strictObject({
+  iguana: z.literal('held-image/v1'),
+  /** Of the manifest of the image. */
+  image: digestSchema,
+  /** Where on the disk the root partition began. */
+  offsetBytes: z.number().int().positive(),
+});
+
+/** Notes which image the root partition holds. */
+export async function noteHeld(disk: NotedDisk, root: ManifestPartition, image: Digest): Promise<void> {
+  const note = { iguana: 'held-image/v1', image, offsetBytes: root.offsetBytes } as const;
+  await writeNote(
+    disk,
+    'held',
+    'noting the image on',
+    JSON.stringify(note satisfies z.infer<typeof noteSchema>),
+  );
+}
+
+/**
+ * The image that the root partition held, where it began at the same place and the store still has its chunk table.
+ * @param storeFolder folder of the store of images
+ * @returns undefined where nothing is known: then nothing can be reused
+ */
+export async function heldImage(
+  storeFolder: string,
+  disk: NotedDisk,
+  root: ManifestPartition,
+): Promise<ImagePart | undefined> {
+  const note = parseNote(await readNote(disk, 'held', 'looking for the image on'));
+  if (note?.offsetBytes !== root.offsetBytes) return undefined;
+  const source = new LayoutSource({ kind: 'layout', folder: storeFolder, digest: note.image });
+  try {
+    const { parts } = await readImage(source);
+    return parts.find(({ name }) => name === ROOT_PART);
+  } catch (error) {
+    // Nothing is lost but the chance to fetch less.
+    log.info('the image that the disk held is not known any more', { image: note.image, why: String(error) });
+    return undefined;
+  } finally {
+    await source.close();
+  }
+}
+
+function parseNote(bytes: Buffer): z.infer<typeof noteSchema> | undefined {
+  const text = bytes.subarray(0, Math.max(0, bytes.indexOf(0))).toString();
+  if (!text.startsWith('{')) return undefined;
+  try {
+    return noteSchema.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
+}
