@@ -1,7 +1,7 @@
 /** The disk steps of the agent. */
-import type { StatePaths } from '../host/state.ts';
 import type { AgentActivities } from './contract.ts';
 import { leave } from './handoff/leave.ts';
+import type { ImageLibrary } from './images/library.ts';
 import { partitioning } from './partition/partition.ts';
 import { probe } from './probe/probe.ts';
 import { release } from './release/release.ts';
@@ -15,13 +15,13 @@ type DiskActivities = Pick<
   'probe' | 'partition' | 'writeImage' | 'readBack' | 'growFilesystem' | 'release' | 'leave'
 >;
 
-/** @param paths where the store of images is */
-export function diskActivities({ store }: StatePaths): DiskActivities {
+/** The steps on the disks of a machine that finds its images there. */
+export function diskActivities(images: ImageLibrary): DiskActivities {
   return {
     probe,
-    partition: partitioning(store),
-    writeImage: imageWriting(store),
-    readBack: readingBack(store),
+    partition: partitioning(images),
+    writeImage: imageWriting(images),
+    readBack: readingBack(images),
     growFilesystem,
     release,
     leave,

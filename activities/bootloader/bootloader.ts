@@ -4,14 +4,14 @@
  */
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import type { StatePaths } from '../../host/state.ts';
 import type { DiskStep, ImageRef } from '../contract.ts';
 import { openDisk, openPartition, rootPartition } from '../disk/disk.ts';
 import { exclusively } from '../disk/exclusive.ts';
 import { failure } from '../failures.ts';
+import { imageBlob } from '../images/image-blob.ts';
+import type { ImageLibrary } from '../images/library.ts';
 import { requireOwnTable } from '../partition/own-table.ts';
 import { readUuid } from '../personalise/filesystem-ids.ts';
-import { imageBlob } from '../personalise/image-blob.ts';
 import { reportProgress } from '../progress.ts';
 import { type DesiredEsp, type EspFile, withDesiredEsp } from './desired-esp.ts';
 import { Esp, isSamePath } from './esp.ts';
@@ -26,7 +26,7 @@ const LOADER_BEFORE = 'EFI/BOOT/BOOTX64.NEW';
  * @throws failure `BootloaderFailed` where kernel or loader are missing, or the ESP is too small
  */
 export async function installBootloader(
-  paths: StatePaths,
+  images: ImageLibrary,
   input: DiskStep & { readonly image: ImageRef },
 ): Promise<{ entry: string }> {
   const { manifest } = input;
@@ -43,7 +43,7 @@ export async function installBootloader(
     const rootUuid = await readUuid(await openPartition(input, disk, rootPartition(input)));
     const esp = new Esp(await openPartition(input, disk, partition), disk.id);
     beginStep('unpack');
-    const archive = await imageBlob(paths, input.image, 'espDigest');
+    const archive = await imageBlob(images, input.image, 'esp');
     return await withDesiredEsp(archive, manifest, rootUuid, async (desired) => {
       try {
         await converge(esp, desired);

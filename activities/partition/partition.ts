@@ -18,6 +18,7 @@ import { ioFailure } from '../disk/io-failure.ts';
 import { unmountAll } from '../disk/mounts.ts';
 import { readPartitionTable } from '../disk/partition-table.ts';
 import { failure } from '../failures.ts';
+import type { ImageLibrary } from '../images/library.ts';
 import { reportProgress } from '../progress.ts';
 import { heldImage } from '../write/held-image.ts';
 import { partitionDefinitions } from './definitions.ts';
@@ -32,15 +33,14 @@ import { type DiskSeed, repartSeed } from './uuids.ts';
  * Makes the partition table and the filesystems, all but root's, which is written from the image. Done already where
  * the table on the disk is this install's own and each filesystem is there. What a root partition at the same place holds of a known
  * image stays for the step that writes.
- * @param storeFolder folder of the store of images
  * @throws failure `DiskHasData`, `DiskInUse`, `DiskTooSmall`, `StorageImpossible`, `PartitioningFailed` and those of
  *   {@link openDisk}
  */
-export function partitioning(storeFolder: string): AgentActivities['partition'] {
-  return (step) => exclusively(step.manifest.storage.disk.id, () => partition(storeFolder, step));
+export function partitioning(images: ImageLibrary): AgentActivities['partition'] {
+  return (step) => exclusively(step.manifest.storage.disk.id, () => partition(images, step));
 }
 
-async function partition(storeFolder: string, step: PartitionInput): Promise<{ changed: boolean }> {
+async function partition(images: ImageLibrary, step: PartitionInput): Promise<{ changed: boolean }> {
   const disk = await openDisk(step);
   await unmountAll(step.installId);
   checkPlan(step.manifest.storage.partitions, disk);
@@ -50,7 +50,7 @@ async function partition(storeFolder: string, step: PartitionInput): Promise<{ c
     await claim(step, disk, seed);
     reportProgress({ step: 'partition' });
     const root = rootPartition(step);
-    await erase(disk, (await heldImage(storeFolder, disk, root)) && root);
+    await erase(disk, (await heldImage(images, disk, root)) && root);
     await repart(step, disk, seed);
   }
   for (const planned of step.manifest.storage.partitions) {

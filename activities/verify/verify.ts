@@ -2,7 +2,6 @@
 import { readdir } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { Context } from '@temporalio/activity';
-import type { StatePaths } from '../../host/state.ts';
 import { readFileList } from '../../image/file-list.ts';
 import type { Digest } from '../../manifest/schema/common.ts';
 import { withDesiredEsp } from '../bootloader/desired-esp.ts';
@@ -13,10 +12,11 @@ import { exclusively } from '../disk/exclusive.ts';
 import { ioFailure } from '../disk/io-failure.ts';
 import { unmountAll } from '../disk/mounts.ts';
 import { failure } from '../failures.ts';
+import { imageBlob } from '../images/image-blob.ts';
+import type { ImageLibrary } from '../images/library.ts';
 import { requireOwnTable } from '../partition/own-table.ts';
 import { CHANGES_FILE, type Changes, readChanges } from '../personalise/changes.ts';
 import { readUuid } from '../personalise/filesystem-ids.ts';
-import { imageBlob } from '../personalise/image-blob.ts';
 import { LOST_AND_FOUND } from '../personalise/move-content.ts';
 import type { RootTree } from '../personalise/root-tree.ts';
 import {
@@ -49,11 +49,11 @@ const TOLD = 10;
  * Verifies the disk; changes nothing.
  * @throws failure `VerificationFailed` with the first paths, what was expected and what was found
  */
-export async function verify(paths: StatePaths, input: VerifyInput): Promise<VerifyResult> {
+export async function verify(images: ImageLibrary, input: VerifyInput): Promise<VerifyResult> {
   const { id } = input.manifest.storage.disk;
   return await exclusively(id, async () => {
     try {
-      return await verifyDisk(paths, input);
+      return await verifyDisk(images, input);
     } catch (error) {
       throw ioFailure(error, `verifying ${id}`);
     } finally {
@@ -68,7 +68,7 @@ function beginStep(step: string, progress: { doneBytes?: number; message?: strin
   reportProgress({ step, ...progress });
 }
 
-async function verifyDisk(paths: StatePaths, input: VerifyInput): Promise<VerifyResult> {
+async function verifyDisk(images: ImageLibrary, input: VerifyInput): Promise<VerifyResult> {
   beginStep('open');
   await unmountAll(input.installId);
   const disk = await openDisk(input);
@@ -79,16 +79,16 @@ async function verifyDisk(paths: StatePaths, input: VerifyInput): Promise<Verify
     beginStep('check filesystems', { message: partition.partition.label });
     await checkFilesystem(partition, disk.id);
   }
-  const espDifferences = await verifyEsp(paths, input, disk, partitions);
+  const espDifferences = await verifyEsp(images, input, disk, partitions);
   beginStep('compare files');
-  const { files, bytes, differences } = await verifyFiles(paths, input, disk, partitions);
+  const { files, bytes, differences } = await verifyFiles(images, input, disk, partitions);
   const all = [...espDifferences, ...differences];
   if (all.length > 0) throw verificationFailure(disk.id, all);
   return { files, bytes };
 }
 
 async function verifyEsp(
-  paths: StatePaths,
+  images: ImageLibrary,
   input: VerifyInput,
   disk: Disk,
   partitions: readonly OpenedPartition[],
@@ -98,19 +98,19 @@ async function verifyEsp(
   const esp = new Esp(opened.device, disk.id);
   await esp.check();
   const rootUuid = await readUuid(openRootPartition(input, partitions).device);
-  const archive = await imageBlob(paths, input.image, 'espDigest');
+  const archive = await imageBlob(images, input.image, 'esp');
   return await withDesiredEsp(archive, input.manifest, rootUuid, (desired) =>
     compareEsp(esp, desired, (path) => beginStep('compare ESP', { message: path })),
   );
 }
 
 async function verifyFiles(
-  paths: StatePaths,
+  images: ImageLibrary,
   input: VerifyInput,
   disk: Disk,
   partitions: readonly OpenedPartition[],
 ): ReturnType<typeof compareTree> {
-  const list = await imageBlob(paths, input.image, 'filesDigest');
+  const list = await imageBlob(images, input.image, 'files');
   const { partition, device } = openRootPartition(input, partitions);
   const { filesystem } = partition;
   const tree = await mountRoot(input.installId, device, filesystem, READ_ONLY[filesystem]);

@@ -7,10 +7,10 @@ import { z } from 'zod';
 import { type ImagePart, readImage } from '../../image/format/read-image.ts';
 import { ROOT_PART } from '../../image/install-content.ts';
 import { digestSchema } from '../../image/source/reference.ts';
-import { LayoutSource } from '../../image/transfer/layout-source.ts';
 import type { Digest } from '../../manifest/schema/common.ts';
 import type { ManifestPartition } from '../../manifest/schema/manifest.ts';
 import { type NotedDisk, readNote, writeNote } from '../disk/head-note.ts';
+import type { ImageLibrary } from '../images/library.ts';
 
 const noteSchema = z.strictObject({
   iguana: z.literal('held-image/v1'),
@@ -32,18 +32,17 @@ export async function noteHeld(disk: NotedDisk, root: ManifestPartition, image: 
 }
 
 /**
- * The image that the root partition held, where it began at the same place and the store still has its chunk table.
- * @param storeFolder folder of the store of images
+ * The image that the root partition held, where it began at the same place and its chunk table is still to be had.
  * @returns undefined where nothing is known: then nothing can be reused
  */
 export async function heldImage(
-  storeFolder: string,
+  images: ImageLibrary,
   disk: NotedDisk,
   root: ManifestPartition,
 ): Promise<ImagePart | undefined> {
   const note = parseNote(await readNote(disk, 'held', 'looking for the image on'));
   if (note?.offsetBytes !== root.offsetBytes) return undefined;
-  const source = new LayoutSource({ kind: 'layout', folder: storeFolder, digest: note.image });
+  const source = images.open(note.image);
   try {
     const { parts } = await readImage(source);
     return parts.find(({ name }) => name === ROOT_PART);

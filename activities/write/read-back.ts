@@ -7,18 +7,18 @@ import { runTool } from '../disk/command.ts';
 import { exclusively } from '../disk/exclusive.ts';
 import { ioFailure } from '../disk/io-failure.ts';
 import { failure } from '../failures.ts';
+import type { ImageLibrary } from '../images/library.ts';
 import { reportProgress } from '../progress.ts';
 import { openRoot, withRootImage } from './root-image.ts';
 
 /**
  * Reads every chunk back, before anything else changes the filesystem.
- * @param storeFolder folder of the store of images, where the chunk table is
  * @throws failure `VerificationFailed` for a chunk that differs; `ImageMissing`, `DiskVanished`, `DiskChanged`
  */
-export function readingBack(storeFolder: string): AgentActivities['readBack'] {
+export function readingBack(images: ImageLibrary): AgentActivities['readBack'] {
   return (step) =>
     exclusively(step.manifest.storage.disk.id, () =>
-      withRootImage(storeFolder, step.image, async ({ part, source }) => {
+      withRootImage(images, step.image, async ({ part, source }) => {
         const { node, name } = await openRoot(step);
         const doing = `reading ${name} back`;
         await dropCache(step.target, doing);

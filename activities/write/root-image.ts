@@ -1,11 +1,12 @@
-/** The image of the root filesystem in the store, and the partition that it belongs onto. */
-import type { ImagePart } from '../../image/format/read-image.ts';
+/** The image of the root filesystem, and the partition that it belongs onto. */
+import { type ImagePart, readImage } from '../../image/format/read-image.ts';
 import { ROOT_PART } from '../../image/install-content.ts';
 import type { ImageSource } from '../../image/source/source.ts';
-import { ImageStore } from '../../image/store.ts';
 import type { DiskStep, ImageRef } from '../contract.ts';
 import { type Disk, openDisk, openPartition, rootPartition } from '../disk/disk.ts';
 import { failure } from '../failures.ts';
+import { imageFailure } from '../images/failures.ts';
+import type { ImageLibrary } from '../images/library.ts';
 import { requireOwnTable } from '../partition/own-table.ts';
 
 /** The root filesystem of an image, with the source of its packs. */
@@ -15,32 +16,21 @@ export interface RootImage {
 }
 
 /**
- * Opens the image that was built for this install.
- * @param storeFolder folder of the store
+ * Opens the image of this install.
  * @param use works with it; its source is closed afterwards
- * @throws failure `ImageMissing`, also where the store has another build of it; `ImageCorrupt`
+ * @throws failure `ImageMissing`, `ImageCorrupt`, `ImageUnavailable`
  */
 export async function withRootImage<T>(
-  storeFolder: string,
+  images: ImageLibrary,
   ref: ImageRef,
   use: (image: RootImage) => Promise<T>,
 ): Promise<T> {
-  const doing = `looking for image ${ref.imageDigest} in ${storeFolder}`;
-  const store = new ImageStore(storeFolder);
-  const record = await store.find(ref.imageDigest);
-  if (!record) throw failure('ImageMissing', `${doing}: it is not there, or not whole`);
-  if (record.image.digest !== ref.rootDigest)
-    throw failure('ImageMissing', `${doing}: another build of it is there`, {
-      context: { expected: ref.rootDigest, found: record.image.digest },
-    });
-  const { image, source } = await store.open(record).catch((cause: unknown) => {
-    throw failure(
-      'ImageCorrupt',
-      `${doing}: it is damaged: ${cause instanceof Error ? cause.message : cause}`,
-      { cause },
-    );
-  });
+  const doing = `reading image ${ref.imageDigest} from ${images.name}`;
+  const source = images.open(ref.rootDigest);
   try {
+    const image = await readImage(source).catch((error: unknown) => {
+      throw imageFailure(error, doing) ?? error;
+    });
     const part = image.parts.find(({ name }) => name === ROOT_PART);
     if (!part) throw failure('ImageCorrupt', `${doing}: it has no part ${ROOT_PART}`);
     return await use({ part, source });

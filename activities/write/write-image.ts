@@ -1,8 +1,6 @@
 /** The image of the root filesystem onto its partition. */
 import { Context } from '@temporalio/activity';
 import type { ImagePart } from '../../image/format/read-image.ts';
-import { SourceError } from '../../image/source/errors.ts';
-import { CorruptChunk } from '../../image/write/errors.ts';
 import { writeImage } from '../../image/write/writer.ts';
 import type { AgentActivities, WriteResult } from '../contract.ts';
 import { discard } from '../disk/discard.ts';
@@ -11,6 +9,8 @@ import { exclusively } from '../disk/exclusive.ts';
 import { ioFailure } from '../disk/io-failure.ts';
 import { unmountAll } from '../disk/mounts.ts';
 import { failure } from '../failures.ts';
+import { imageFailure } from '../images/failures.ts';
+import type { ImageLibrary } from '../images/library.ts';
 import { reportProgress } from '../progress.ts';
 import { heldImage, noteHeld } from './held-image.ts';
 import { openRoot, type RootImage, withRootImage } from './root-image.ts';
@@ -18,13 +18,12 @@ import { openRoot, type RootImage, withRootImage } from './root-image.ts';
 /**
  * Writes the image in verified chunks. What an interrupted attempt left, and what the disk holds of an earlier install, is found by
  * hash and not written again.
- * @param storeFolder folder of the store of images
- * @throws failure `ImageMissing`, `ImageCorrupt`, `DiskTooSmall`, `DiskWriteFailed`, `DiskVanished`, `DiskChanged`
+ * @throws failure `ImageMissing`, `ImageCorrupt`, `ImageUnavailable`, `DiskTooSmall`, `DiskWriteFailed`, `DiskVanished`, `DiskChanged`
  */
-export function imageWriting(storeFolder: string): AgentActivities['writeImage'] {
+export function imageWriting(images: ImageLibrary): AgentActivities['writeImage'] {
   return (step) =>
     exclusively(step.manifest.storage.disk.id, () =>
-      withRootImage(storeFolder, step.image, async (image) => {
+      withRootImage(images, step.image, async (image) => {
         const root = await openRoot(step);
         const doing = `writing the image onto ${root.name}`;
         const { sizeBytes } = image.part;
@@ -40,7 +39,7 @@ export function imageWriting(storeFolder: string): AgentActivities['writeImage']
         await unmountAll(step.installId);
         const { disk } = root;
         const partition = rootPartition(step);
-        const held = await heldImage(storeFolder, disk, partition);
+        const held = await heldImage(images, disk, partition);
         const result = await write(image, { target: root.node, held, doing });
         // What the image does not cover of a partition that was not erased.
         if (held) await discard(root.node, { offset: alignUp(sizeBytes) }, doing);
@@ -81,8 +80,6 @@ async function write({ part, source }: RootImage, { target, held, doing }: RootW
     });
     return { writtenBytes: written, reusedBytes: kept + copied, skippedBytes: zeros };
   } catch (error) {
-    if (error instanceof CorruptChunk || error instanceof SourceError)
-      throw failure('ImageCorrupt', `${doing}: ${error.message}`, { cause: error });
-    throw ioFailure(error, doing);
+    throw imageFailure(error, doing) ?? ioFailure(error, doing);
   }
 }

@@ -1,5 +1,7 @@
 /** An OCI layout folder on a plain web server. */
-import { readBlob, readRange } from './blob-read.ts';
+import type { Digest } from '../digest.ts';
+import { OCI_MANIFEST } from '../transfer/oci-manifest.ts';
+import { checkDigest, readBlob, readRange } from './blob-read.ts';
 import { rangeTask, type Task } from './errors.ts';
 import { HttpClient, type HttpOptions } from './http.ts';
 import type { HttpAnswer } from './http-answer.ts';
@@ -29,6 +31,9 @@ export class WebSource implements ImageSource {
   }
 
   async manifest(signal?: AbortSignal): Promise<ManifestBytes> {
+    const { tag, digest } = this.#reference;
+    // Its name says where it lies: a store of images that is served has no index.
+    if (digest !== undefined && tag === undefined) return await this.#manifestAt(digest, signal);
     const { task, entries } = await this.#index(signal);
     return await this.#manifestOf(chooseEntry(task, entries, this.#reference), signal);
   }
@@ -78,6 +83,16 @@ export class WebSource implements ImageSource {
     const answer = await this.#get(task, { path: 'index.json', headers: {}, signal });
     if (answer.status !== 200) throw await answer.failure();
     return { task, entries: parseIndexJson(task, await answer.atMost(MAX_INDEX_BYTES)) };
+  }
+
+  async #manifestAt(digest: Digest, signal: AbortSignal | undefined): Promise<ManifestBytes> {
+    const task: Task = { doing: `reading the manifest ${digest}`, source: this.name, blob: digest };
+    const path = pathOf({ digest, sizeBytes: 0 });
+    const answer = await this.#get(task, { path, headers: {}, signal });
+    if (answer.status !== 200) throw await answer.failure();
+    const bytes = await answer.atMost(MAX_INDEX_BYTES);
+    checkDigest(task, bytes, digest);
+    return { bytes, digest, mediaType: OCI_MANIFEST };
   }
 
   async #manifestOf({ digest, size, mediaType }: IndexEntry, signal?: AbortSignal): Promise<ManifestBytes> {

@@ -44,10 +44,13 @@ export class Agent {
     this.folder = place.folder;
   }
 
-  /** Nothing runs yet: the first step or tool starts the container. */
-  static async create(): Promise<Agent> {
+  /**
+   * Nothing runs yet: the first step or tool starts the container.
+   * @param environment of the agent, besides its state folder
+   */
+  static async create(environment: Readonly<Record<string, string>> = {}): Promise<Agent> {
     const folder = await mkdtemp(join(tmpdir(), 'iguana-disk-'));
-    return new Agent({ ...(await agentImage()), folder });
+    return new Agent({ ...(await agentImage()), folder, environment });
   }
 
   /** Runs a step to its end. */

@@ -23,6 +23,8 @@ export interface ContainerPlace {
   readonly image: string;
   /** Seen in the container at the same path. */
   readonly folder: string;
+  /** Of the agent, besides its state folder. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** A container that runs. */
@@ -61,7 +63,7 @@ async function removeEnded(engine: Engine): Promise<void> {
 
 /** Starts the container, as `worker/agents.ts` does for an install; it ends when this process does. */
 export async function startContainer(
-  { engine, image, folder }: ContainerPlace,
+  { engine, image, folder, environment = {} }: ContainerPlace,
   { onAnswer, onEnd }: ContainerEvents,
 ): Promise<AgentContainer> {
   const socketPath = join(folder, 'agent.sock');
@@ -71,7 +73,9 @@ export async function startContainer(
     Image: image,
     Cmd: [join(REPOSITORY, 'node_modules/.bin/node'), server, socketPath],
     Labels: { [LABEL]: '' },
-    Env: [`IGUANA_STATE=${folder}/state`],
+    Env: Object.entries({ IGUANA_STATE: `${folder}/state`, ...environment }).map(
+      ([name, value]) => `${name}=${value}`,
+    ),
     HostConfig: {
       Privileged: true,
       NetworkMode: 'host',

@@ -1,0 +1,27 @@
+/** What failures of images mean for an install. */
+import { BadImage } from '../../image/format/errors.ts';
+import { AllSourcesFailed, NotFound, SourceError } from '../../image/source/errors.ts';
+import { BadManifest } from '../../image/transfer/oci-manifest.ts';
+import { CorruptChunk } from '../../image/write/errors.ts';
+import { type FailureType, failure } from '../failures.ts';
+
+/**
+ * @param doing for messages
+ * @returns the failure, or undefined where it is none of an image
+ */
+export function imageFailure(error: unknown, doing: string): Error | undefined {
+  const type = typeOf(error);
+  return type && error instanceof Error
+    ? failure(type, `${doing}: ${error.message}`, { cause: error })
+    : undefined;
+}
+
+function typeOf(error: unknown): FailureType | undefined {
+  if (error instanceof BadImage || error instanceof BadManifest || error instanceof CorruptChunk)
+    return 'ImageCorrupt';
+  const failures = error instanceof AllSourcesFailed ? error.failures : [error];
+  const ofSources = failures.filter((each) => each instanceof SourceError);
+  if (ofSources.length === 0) return undefined;
+  if (ofSources.some(({ retryable }) => retryable)) return 'ImageUnavailable';
+  return ofSources.every((each) => each instanceof NotFound) ? 'ImageMissing' : 'ImageCorrupt';
+}
