@@ -30,8 +30,13 @@ export function usableUuid(uuid: string | undefined): string | undefined {
  * @returns undefined where it has neither
  */
 export async function machineId(sys = '/sys'): Promise<string | undefined> {
-  const uuid = usableUuid(await attribute(`${sys}/class/dmi/id`, 'product_uuid'));
-  if (uuid) return uuid;
-  const [first] = await physicalInterfaces(sys);
-  return first?.mac;
+  const uuid = await attribute(`${sys}/class/dmi/id`, 'product_uuid');
+  return machineIdOf(
+    uuid,
+    (await physicalInterfaces(sys)).map(({ mac }) => mac),
+  );
 }
+
+/** The rule of {@link machineId}, for what a machine says of itself. */
+export const machineIdOf = (uuid: string | undefined, macs: readonly string[]): string | undefined =>
+  usableUuid(uuid) ?? macs[0];

@@ -1,0 +1,195 @@
+/** The door: one port, TLS 1.3, HTTP/1.1 and HTTP/2, and no more connections of anybody than are his share. */
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerHttp2Session,
+} from 'node:http2';
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { type MachineAccess, type Peer, peerOf } from './access.ts';
+import { type Authority, SERVER_LIFETIME_MS } from './authority/authority.ts';
+import { markSeen } from './enrolment/machines.ts';
+import { type Limits, Rate, Tally } from './limits.ts';
+import type { GatewayPaths } from './paths.ts';
+import { type GatewayRecord, NOBODY } from './record.ts';
+
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** Who has shown no certificate has come to enrol; that takes a second. */
+const STRANGER_TIMEOUT_MS = 30_000;
+/** A machine that answers neither of two pings is gone: it was switched off, and TCP would know in hours. */
+const PING_MS = 10_000;
+
+/** What the door needs. */
+export interface ListenerOptions {
+  readonly paths: GatewayPaths;
+  readonly authority: Authority;
+  /** Host names and addresses of this gateway, for its certificate. */
+  readonly names: readonly string[];
+  readonly access: MachineAccess;
+  readonly limits: Limits;
+  readonly record: GatewayRecord;
+}
+
+/** The door of one gateway process. */
+export class Listener {
+  readonly server: Http2SecureServer;
+  readonly #options: ListenerOptions;
+  readonly #peers = new WeakMap<object, Peer>();
+  readonly #machines: Tally;
+  readonly #strangers: Tally;
+  readonly #arrivals: Rate;
+  readonly #sockets = new Set<Socket>();
+  readonly #renewal: NodeJS.Timeout;
+
+  private constructor(server: Http2SecureServer, options: ListenerOptions) {
+    this.server = server;
+    this.#options = options;
+    this.#machines = new Tally(options.limits.machineConnections);
+    this.#strangers = new Tally(options.limits.strangerConnections);
+    this.#arrivals = new Rate(options.limits.newConnectionsPerSecond);
+    server.on('connection', (socket: Socket) => void this.#arrived(socket));
+    server.prependListener('secureConnection', (socket: TLSSocket) => this.#connected(socket));
+    server.on('session', (session) => this.#watch(session));
+    server.on('sessionError', (error: Error) =>
+      options.record.logger.debug({ err: error }, 'a session failed'),
+    );
+    server.on('tlsClientError', (error: Error & { code?: string }, socket: TLSSocket) => {
+      options.record.handshakeFailed(reasonOf(error), socket.remoteAddress);
+      socket.destroy();
+    });
+    this.#renewal = setInterval(() => void this.#renew(), SERVER_LIFETIME_MS / 3).unref();
+  }
+
+  /** Makes the door; it listens when told to. */
+  static async create(options: ListenerOptions): Promise<Listener> {
+    const { authority, names, limits } = options;
+    const server = createSecureServer({
+      ...(await authority.issueServer(names)),
+      ca: authority.certificate,
+      // Enrolling needs none; what needs one asks for it at every request.
+      requestCert: true,
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.3',
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      // Of a resumed session the client's certificate is not verified again.
+      sessionTimeout: 1,
+      allowHTTP1: true,
+      settings: {
+        maxConcurrentStreams: limits.machineCalls,
+        maxHeaderListSize: 16 * 1024,
+        enablePush: false,
+      },
+    });
+    return new Listener(server, options);
+  }
+
+  /** Who is at the other end of a request. */
+  peer(request: Http2ServerRequest | { readonly socket: Socket }): Peer {
+    const session = 'stream' in request ? request.stream.session : undefined;
+    const holder = session ?? request.socket;
+    let peer = this.#peers.get(holder);
+    if (!peer) {
+      peer = peerOf(request.socket as TLSSocket);
+      this.#peers.set(holder, peer);
+    }
+    return peer;
+  }
+
+  /** @param serve called for each request */
+  onRequest(serve: (peer: Peer, request: Http2ServerRequest, response: Http2ServerResponse) => void): void {
+    this.server.on('request', (request, response) => serve(this.peer(request), request, response));
+  }
+
+  /** Ends all connections at once: whoever is connected comes back, here or to another gateway. */
+  async close(): Promise<void> {
+    clearInterval(this.#renewal);
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve()));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
+  async #arrived(socket: Socket): Promise<void> {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    const address = socket.remoteAddress;
+    if (await this.#arrivals.allows(address ?? NOBODY)) return;
+    this.#options.record.denied(
+      { machine: NOBODY, method: 'connect', reason: 'limit-arrivals' },
+      { address },
+    );
+    socket.destroy();
+  }
+
+  #connected(socket: TLSSocket): void {
+    const { record } = this.#options;
+    const peer = peerOf(socket);
+    this.#peers.set(socket, peer);
+    const { certificate, address } = peer;
+    const release = certificate
+      ? this.#machines.take(certificate.machineId)
+      : this.#strangers.take(address ?? NOBODY);
+    if (!release) {
+      const machine = certificate?.machineId ?? NOBODY;
+      record.denied({ machine, method: 'connect', reason: 'limit-connections' }, { address });
+      socket.destroy();
+      return;
+    }
+    record.connections(1);
+    const timer = certificate ? undefined : setTimeout(() => socket.destroy(), STRANGER_TIMEOUT_MS);
+    socket.once('close', () => {
+      clearTimeout(timer);
+      release();
+      record.connections(-1);
+    });
+  }
+
+  /** Pings a machine for as long as it is connected, and notes that it is there. */
+  #watch(session: ServerHttp2Session): void {
+    if (session.destroyed) return;
+    const peer = this.peer({ socket: session.socket });
+    this.#peers.set(session, peer);
+    session.on('error', (error) => this.#options.record.logger.debug({ err: error }, 'a session failed'));
+    if (!peer.certificate) return;
+    let unanswered = 0;
+    const timer = setInterval(() => {
+      if (++unanswered > 2) session.destroy();
+      else if (!session.destroyed) session.ping((error) => void (error || seen()));
+    }, PING_MS);
+    const seen = () => {
+      unanswered = 0;
+      void this.#seen(peer);
+    };
+    seen();
+    session.once('close', () => clearInterval(timer));
+  }
+
+  /** Only for the key that the machine has now: an old one that still answers must not keep the new one out. */
+  async #seen(peer: Peer): Promise<void> {
+    const { access, paths, record } = this.#options;
+    try {
+      const machine = await access.check(peer);
+      if (typeof machine !== 'string') await markSeen(paths, machine.machineId);
+    } catch (error) {
+      record.logger.warn({ err: error }, 'noting that a machine is there failed');
+    }
+  }
+
+  async #renew(): Promise<void> {
+    const { authority, names, record } = this.#options;
+    try {
+      const own = await authority.issueServer(names);
+      this.server.setSecureContext({ ...own, ca: authority.certificate, minVersion: 'TLSv1.3' });
+    } catch (error) {
+      record.logger.error(
+        { err: error },
+        'renewing the certificate of the gateway failed; trying again in ten days',
+      );
+    }
+  }
+}
+
+/** OpenSSL's name of a failure: a label, so nothing that the other side chooses. */
+const reasonOf = ({ code }: { code?: string }): string =>
+  (code ?? 'unknown').replace(/^ERR_SSL_/, '').toLowerCase();

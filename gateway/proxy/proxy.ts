@@ -1,0 +1,175 @@
+/** Temporal for machines: each call is judged by itself, whatever connection it comes on. */
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { status } from '@grpc/grpc-js';
+import type { Connection } from '@temporalio/client';
+import proto from '@temporalio/proto';
+import { ACCESS_MESSAGES, type MachineAccess, type Peer } from '../access.ts';
+import type { MachineCertificate } from '../authority/machine-certificate.ts';
+import { type Limits, Rate, Tally } from '../limits.ts';
+import { type GatewayRecord, NOBODY } from '../record.ts';
+import { Denied, METHODS, type Method } from './methods.ts';
+import type { TaskTokens } from './task-token.ts';
+import { CallFailed, readMessage, sendFailure, sendMessage, timeoutOf } from './wire.ts';
+
+/** A worker's poll lasts a minute and a bit; nobody waits longer. */
+const LONGEST_CALL_MS = 120_000;
+/** A message of 4 MiB comes in this time, or not at all. */
+const READ_TIMEOUT_MS = 30_000;
+
+const SERVICE = '/temporal.api.workflowservice.v1.WorkflowService/';
+/** Names that may become labels of metrics: a stranger must not make up new ones. */
+const KNOWN = new Set(
+  // The class is protobufjs' reflection of the service, which its types do not tell.
+  Object.keys(
+    (proto.temporal.api.workflowservice.v1.WorkflowService as unknown as { methods: object }).methods,
+  ),
+);
+
+/** What the proxy needs. */
+export interface ProxyOptions {
+  /** To Temporal. */
+  readonly connection: Connection;
+  readonly namespace: string;
+  readonly tokens: TaskTokens;
+  readonly access: MachineAccess;
+  readonly limits: Limits;
+  readonly record: GatewayRecord;
+}
+
+/** A call that is under way. */
+interface Call {
+  readonly name: string;
+  readonly peer: Peer;
+  readonly request: Http2ServerRequest;
+  readonly response: Http2ServerResponse;
+}
+
+/** The proxy of one gateway process. */
+export class TemporalProxy {
+  readonly #options: ProxyOptions;
+  readonly #calls: Tally;
+  readonly #bytes: Tally;
+  readonly #rate: Rate;
+
+  constructor(options: ProxyOptions) {
+    this.#options = options;
+    this.#calls = new Tally(options.limits.machineCalls);
+    this.#bytes = new Tally(options.limits.machineBytes);
+    this.#rate = new Rate(options.limits.machineCallsPerSecond);
+  }
+
+  /** Serves one call, to its end. Never rejects. */
+  async serve(peer: Peer, request: Http2ServerRequest, response: Http2ServerResponse): Promise<void> {
+    const { record } = this.#options;
+    const path = request.url;
+    const method = path.startsWith(SERVICE) ? path.slice(SERVICE.length) : '';
+    const name = KNOWN.has(method) ? method : 'other';
+    // A caller that goes away is no error of ours.
+    request.on('error', () => undefined);
+    try {
+      const answer = await this.#judge({ name, peer, request, response });
+      sendMessage(response, answer);
+      record.call(name, status[status.OK]);
+    } catch (error) {
+      const failure = CallFailed.from(error);
+      if (failure instanceof Denied) {
+        const machine = peer.certificate?.machineId ?? NOBODY;
+        const details = { address: peer.address, message: failure.message, path: path.slice(0, 200) };
+        record.denied({ machine, method: name, reason: failure.reason }, details);
+      } else if (failure.code === status.INTERNAL && !(error instanceof CallFailed)) {
+        record.logger.error({ err: error, method: name }, 'serving a call failed');
+      }
+      record.call(name, status[failure.code]);
+      sendFailure(response, failure);
+    }
+  }
+
+  async #judge(call: Call): Promise<Uint8Array> {
+    const { name, peer } = call;
+    const machine = await this.#admit(peer);
+    const { machineId } = machine;
+    const method = METHODS.get(name);
+    if (!method) throw new Denied('method', `machines may not call ${name}`);
+    if (!(await this.#rate.allows(machineId))) throw exhausted('rate', 'too many calls a second');
+    const release = this.#calls.take(machineId);
+    if (!release) throw exhausted('calls', 'too many calls at once');
+    try {
+      const answer = await this.#forward(call, machine, method);
+      // A poll lasts a minute, in which the machine may have been locked out.
+      await this.#admit(peer);
+      return answer;
+    } finally {
+      release();
+    }
+  }
+
+  async #admit(peer: Peer): Promise<MachineCertificate> {
+    const machine = await this.#options.access.check(peer);
+    if (typeof machine !== 'string') return machine;
+    throw new Unauthenticated(machine, ACCESS_MESSAGES[machine]);
+  }
+
+  async #forward(call: Call, machine: MachineCertificate, method: Method): Promise<Uint8Array> {
+    const { connection, namespace, tokens, limits } = this.#options;
+    const { request, response } = call;
+    const { machineId } = machine;
+    const received = Date.now();
+    const timeout = Math.min(timeoutOf(header(request, 'grpc-timeout')) ?? LONGEST_CALL_MS, LONGEST_CALL_MS);
+    let release: (() => void) | undefined;
+    try {
+      const bytes = await readMessage(request, {
+        maxBytes: limits.messageBytes,
+        timeoutMs: READ_TIMEOUT_MS,
+        reserve: (amount) => {
+          release = this.#bytes.take(machineId, amount);
+          return release !== undefined;
+        },
+      }).catch((error: unknown) => {
+        // Whoever sends too much is in the record, too.
+        if (error instanceof CallFailed && error.code === status.RESOURCE_EXHAUSTED) {
+          throw exhausted('size', error.message);
+        }
+        throw error;
+      });
+      const gone = new AbortController();
+      // A poll that nobody waits for any longer would take a task with it.
+      response.stream.once('close', () => gone.abort());
+      if (response.stream.destroyed) gone.abort();
+      const context = { machineId, namespace, tokens, service: connection.workflowService };
+      const metadata = clientOf(request);
+      const deadline = Math.min(received + timeout, machine.notAfter);
+      return await connection.withDeadline(deadline, () =>
+        connection.withMetadata(metadata, () =>
+          connection.withAbortSignal(gone.signal, () => method(bytes, context)),
+        ),
+      );
+    } finally {
+      release?.();
+    }
+  }
+}
+
+/** Denied, but by another status: the caller has to enrol, or to slow down. */
+class Unauthenticated extends Denied {
+  override readonly code = status.UNAUTHENTICATED;
+}
+class Exhausted extends Denied {
+  override readonly code = status.RESOURCE_EXHAUSTED;
+}
+
+const exhausted = (reason: string, message: string): Denied => new Exhausted(`limit-${reason}`, message);
+
+function header(request: Http2ServerRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+/** Temporal chooses its answers by the kind of the client: nothing else of a machine's headers goes on. */
+function clientOf(request: Http2ServerRequest): Record<string, string> {
+  const metadata: Record<string, string> = {};
+  for (const name of ['client-name', 'client-version']) {
+    const value = header(request, name);
+    if (value !== undefined && /^[\w.+-]{1,64}$/.test(value)) metadata[name] = value;
+  }
+  return metadata;
+}

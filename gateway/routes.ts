@@ -1,0 +1,171 @@
+/** What machines ask for over HTTP: the authority, certificates, images. */
+import type { Http2ServerRequest } from 'node:http2';
+import send from '@fastify/send';
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify';
+import type { z } from 'zod';
+import type { WaitAnswer, WaitReason } from '../host/enrolment-api.ts';
+import { ACCESS_MESSAGES, type MachineAccess, type Peer } from './access.ts';
+import type { Authority } from './authority/authority.ts';
+import { BadRequest, type MachineCertificate } from './authority/machine-certificate.ts';
+import { type EnrolmentOptions, enrol, renew } from './enrolment/enrol.ts';
+import { enrolSchema, renewSchema } from './enrolment/schema.ts';
+import { type Limits, Rate } from './limits.ts';
+import type { Listener } from './listener.ts';
+import { type GatewayRecord, NOBODY } from './record.ts';
+
+const MAX_BODY_BYTES = 64 * 1024;
+
+/** What a waiting machine shows to whoever stands before it. */
+const WAIT_MESSAGES: Readonly<Record<WaitReason, string>> = {
+  'no-token': 'an operator has to approve this machine, which came without a token',
+  'approval-required': 'an operator has to approve this machine',
+  'other-token': 'a machine of this id has enrolled with another token; an operator has to approve this one',
+  'shared-token':
+    'this machine has enrolled before with another key, and its token is not for it alone; an operator has to approve it',
+  'other-hardware':
+    'a machine of this id has enrolled with other network interfaces; an operator has to approve this one',
+  'in-use':
+    'another machine of this id is connected; if this one has just been restarted, it is let in within half a minute',
+  'too-many-keys': 'this machine has enrolled with a hundred keys; an operator has to approve another one',
+};
+
+const RETRY_SECONDS = { soon: 5, later: 15 } as const;
+
+/** What the routes need. */
+export interface RouteOptions {
+  readonly listener: Listener;
+  readonly authority: Authority;
+  readonly enrolment: EnrolmentOptions;
+  readonly access: MachineAccess;
+  readonly limits: Limits;
+  readonly record: GatewayRecord;
+  /** Folder of the image store. */
+  readonly store: string;
+}
+
+/** The routes; whoever owns the listener hands requests to `app.routing`. */
+export async function machineRoutes(options: RouteOptions): Promise<FastifyInstance> {
+  const { authority, enrolment, record, listener, store } = options;
+  const strangers = new Rate(options.limits.strangerRequestsPerSecond);
+  const app = fastify({
+    loggerInstance: record.logger as FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit: MAX_BODY_BYTES,
+  });
+  const peerOf = (request: FastifyRequest): Peer =>
+    listener.peer(request.raw as unknown as Http2ServerRequest);
+
+  app.addHook('onRequest', async (request, reply) => {
+    const { certificate, address } = peerOf(request);
+    if (certificate || (await strangers.allows(address ?? NOBODY))) return;
+    record.denied({ machine: NOBODY, method: routeOf(request), reason: 'limit-rate' }, { address });
+    await reply.code(429).header('retry-after', 1).send({ error: 'too many requests; try again' });
+  });
+  app.setErrorHandler(async (error: Error & { statusCode?: number }, _request, reply) => {
+    const code = error instanceof BadRequest ? 400 : (error.statusCode ?? 500);
+    if (code >= 500) record.logger.error({ err: error }, 'serving a request failed');
+    const said = code >= 500 ? 'the gateway failed; its log says why' : error.message;
+    return await reply.code(code).send({ error: said });
+  });
+
+  app.get('/healthz', () => ({ ok: true }));
+  app.get('/v1/ca', async (_request, reply) =>
+    reply.type('application/x-pem-file').send(authority.certificate),
+  );
+
+  app.post('/v1/enrol', async (request, reply) => {
+    const body = parsed(enrolSchema, request.body);
+    const { address } = peerOf(request);
+    const outcome = await enrol(enrolment, body, address ?? NOBODY);
+    const about = { address, machine: body.identity.uuid ?? body.identity.macs[0] };
+    switch (outcome.kind) {
+      case 'issued':
+        options.access.forget(outcome.answer.machineId);
+        record.enrolment(outcome.because, { ...about, machine: outcome.answer.machineId });
+        return outcome.answer;
+      case 'waits': {
+        const { machineId, reason, keyDigest } = outcome;
+        record.enrolment(reason, { ...about, machine: machineId, keyDigest });
+        const retryAfterSeconds = reason === 'in-use' ? RETRY_SECONDS.soon : RETRY_SECONDS.later;
+        const answer: WaitAnswer = {
+          machineId,
+          reason,
+          keyDigest,
+          message: WAIT_MESSAGES[reason],
+          retryAfterSeconds,
+        };
+        return await reply.code(202).header('retry-after', retryAfterSeconds).send(answer);
+      }
+      case 'refused':
+        record.enrolment('refused', { ...about, machine: outcome.machineId, why: outcome.why });
+        return await reply
+          .code(403)
+          .send({ error: `enrolling machine ${outcome.machineId}: ${outcome.why}` });
+      case 'full':
+        record.enrolment('list-full', about);
+        return await reply
+          .code(503)
+          .header('retry-after', 60)
+          .send({ error: 'too many machines wait for approval' });
+    }
+  });
+
+  app.post('/v1/renew', async (request, reply) => {
+    const machine = await asMachine(options, peerOf(request), request, reply);
+    if (!machine) return reply;
+    const answer = await renew(enrolment, machine, parsed(renewSchema, request.body).csr);
+    record.enrolment('renewed', { machine: machine.machineId, address: request.ip });
+    return answer;
+  });
+
+  app.get<{ Params: { hex: string } }>('/images/blobs/sha256/:hex', async (request, reply) => {
+    if (!(await asMachine(options, peerOf(request), request, reply))) return reply;
+    const { hex } = request.params;
+    if (!/^[0-9a-f]{64}$/.test(hex))
+      return reply.code(404).send({ error: 'a blob is named by 64 hex digits' });
+    // The content never changes: its name is its digest.
+    const { statusCode, headers, stream } = await send(request.raw, `/blobs/sha256/${hex}`, {
+      root: store,
+      contentType: false,
+      immutable: true,
+      maxAge: '1y',
+    });
+    return await reply.code(statusCode).headers(headers).type('application/octet-stream').send(stream);
+  });
+  await app.ready();
+  return app;
+}
+
+/** The machine that asks; undefined where none may, which has been answered and recorded then. */
+async function asMachine(
+  { access, record }: RouteOptions,
+  peer: Peer,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<MachineCertificate | undefined> {
+  const machine = await access.check(peer);
+  if (typeof machine !== 'string') return machine;
+  const denial = {
+    machine: peer.certificate?.machineId ?? NOBODY,
+    method: routeOf(request),
+    reason: machine,
+  };
+  record.denied(denial, { address: peer.address });
+  await reply.code(401).send({ error: ACCESS_MESSAGES[machine] });
+  return undefined;
+}
+
+const routeOf = (request: FastifyRequest): string => request.routeOptions.url ?? 'other';
+
+/** @throws BadRequest naming every field that is wrong */
+function parsed<T>(schema: z.ZodType<T>, body: unknown): T {
+  const result = schema.safeParse(body);
+  if (result.success) return result.data;
+  const issues = result.error.issues.map(({ path, message }) => `${path.join('.') || 'body'}: ${message}`);
+  throw new BadRequest(`reading the request: ${issues.slice(0, 10).join('; ')}`);
+}
