@@ -6,6 +6,7 @@ import fastify, {
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
+  LogController,
 } from 'fastify';
 import type { z } from 'zod';
 import type { WaitAnswer, WaitReason } from '../host/enrolment-api.ts';
@@ -54,7 +55,7 @@ export async function machineRoutes(options: RouteOptions): Promise<FastifyInsta
   const strangers = new Rate(options.limits.strangerRequestsPerSecond);
   const app = fastify({
     loggerInstance: record.logger as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
   });
   const peerOf = (request: FastifyRequest): Peer =>

@@ -109,15 +109,3 @@ export async function approveKey(paths: GatewayPaths, approval: Approval): Promi
     return record;
   });
 }
-
-/**
- * Takes a machine's waiting keys from the list. They may ask again.
- * @returns how many there were
- */
-export async function dismissPending(paths: GatewayPaths, machineId: string): Promise<number> {
-  return await changing(paths, async () => {
-    const keys = (await listPending(paths)).filter((key) => key.machineId === machineId);
-    for (const key of keys) await removePending(paths, key);
-    return keys.length;
-  });
-}

@@ -1,0 +1,79 @@
+/** Temporal, the worker of the tests' workflow beside it, and gateways in front of it. */
+import { randomUUID } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
+import { Connection, type WorkflowHandle } from '@temporalio/client';
+import type { TestWorkflowEnvironment } from '@temporalio/testing';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import type { Gateway } from '../../../gateway/gateway.ts';
+import { startTemporal } from '../../support/temporal.ts';
+import { type EnrolledMachine, GatewaySite } from './site.ts';
+import type { count } from './workflows.ts';
+
+const QUEUE = 'control';
+
+Runtime.install({ logger: new DefaultLogger('ERROR') });
+
+/** One of them for a file of tests. */
+export class Fleet {
+  readonly environment: TestWorkflowEnvironment;
+  readonly site: GatewaySite;
+  readonly #worker: Worker;
+  readonly #run: Promise<void>;
+
+  private constructor(environment: TestWorkflowEnvironment, worker: Worker) {
+    this.environment = environment;
+    this.site = new GatewaySite(environment.address);
+    this.#worker = worker;
+    this.#run = worker.run();
+  }
+
+  static async start(): Promise<Fleet> {
+    const environment = await startTemporal();
+    const workflowsPath = fileURLToPath(new URL('workflows.ts', import.meta.url));
+    const workflowBundle = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
+    const connection = environment.nativeConnection;
+    const worker = await Worker.create({ connection, taskQueue: QUEUE, workflowBundle });
+    return new Fleet(environment, worker);
+  }
+
+  /** Has a machine count, by a workflow of its own. */
+  async count(machine: EnrolledMachine, to: number, payload = ''): Promise<WorkflowHandle<typeof count>> {
+    return await this.environment.client.workflow.start<typeof count>('count', {
+      taskQueue: QUEUE,
+      workflowId: `count/${machine.id}/${randomUUID()}`,
+      args: [machine.id, to, payload],
+    });
+  }
+
+  /** Everything in a workflow's history, as text. */
+  async history(handle: WorkflowHandle<typeof count>): Promise<string> {
+    return JSON.stringify(await handle.fetchHistory());
+  }
+
+  async stop(): Promise<void> {
+    this.#worker.shutdown();
+    await this.#run;
+    await this.site.remove();
+    await this.environment.teardown();
+  }
+}
+
+/** All of Temporal's API, through a gateway, with a machine's certificate. Nothing is tried again. */
+export function apiThrough(
+  gateway: Pick<Gateway, 'port' | 'authority'>,
+  machine?: Pick<EnrolledMachine, 'certificate' | 'keyPem'>,
+): Connection {
+  return Connection.lazy({
+    // grpc-js asks for the server's name by SNI, which knows no addresses.
+    address: `localhost:${gateway.port}`,
+    interceptors: [],
+    // Each its own connection, not the one of an earlier test.
+    channelArgs: { 'grpc.use_local_subchannel_pool': 1 },
+    tls: {
+      serverRootCACertificate: Buffer.from(gateway.authority.certificate),
+      ...(machine && {
+        clientCertPair: { crt: Buffer.from(machine.certificate), key: Buffer.from(machine.keyPem) },
+      }),
+    },
+  });
+}

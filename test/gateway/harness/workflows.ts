@@ -1,0 +1,16 @@
+/** The workflow of the gateway's tests: one activity on one machine, and what came of it. */
+import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import type { MachineActivities } from './machine-work.ts';
+
+/** Has a machine count. A lost attempt fails the workflow: these tests are about losing none. */
+export async function count(machineId: string, to: number, payload = ''): Promise<number> {
+  const activities = proxyActivities<MachineActivities>({
+    taskQueue: `machine/${machineId}`,
+    startToCloseTimeout: '3 minutes',
+    // Longer than a gateway's restart, shorter than any lost heartbeat stays unnoticed.
+    heartbeatTimeout: '6 seconds',
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: { maximumAttempts: 1 },
+  });
+  return await activities.count(to, payload);
+}
