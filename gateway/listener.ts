@@ -50,7 +50,12 @@ export class Listener {
     this.#strangers = new Tally(options.limits.strangerConnections);
     this.#arrivals = new Rate(options.limits.newConnectionsPerSecond);
     server.on('connection', (socket: Socket) => void this.#arrived(socket));
-    server.prependListener('secureConnection', (socket: TLSSocket) => this.#connected(socket));
+    // HTTP sees only the connections that are let in.
+    const [serve] = server.listeners('secureConnection');
+    server.removeAllListeners('secureConnection');
+    server.on('secureConnection', (socket: TLSSocket) => {
+      if (this.#letIn(socket)) serve?.call(server, socket);
+    });
     server.on('session', (session) => this.#watch(session));
     server.on('sessionError', (error: Error) =>
       options.record.logger.debug({ err: error }, 'a session failed'),
@@ -88,13 +93,20 @@ export class Listener {
   /** Who is at the other end of a request. */
   peer(request: Http2ServerRequest | { readonly socket: Socket }): Peer {
     const session = 'stream' in request ? request.stream.session : undefined;
-    const holder = session ?? request.socket;
-    let peer = this.#peers.get(holder);
-    if (!peer) {
-      peer = peerOf(request.socket as TLSSocket);
+    return this.#peerOf(session ?? request.socket, () => request.socket);
+  }
+
+  #peerOf(holder: object, socket: () => Socket): Peer {
+    const known = this.#peers.get(holder);
+    if (known) return known;
+    try {
+      const peer = peerOf(socket() as TLSSocket);
       this.#peers.set(holder, peer);
+      return peer;
+    } catch {
+      // It is gone already: of a session that has ended, Node gives no socket.
+      return { address: undefined, problem: 'no-certificate' };
     }
-    return peer;
   }
 
   /** @param serve called for each request */
@@ -122,11 +134,9 @@ export class Listener {
     socket.destroy();
   }
 
-  #connected(socket: TLSSocket): void {
+  #letIn(socket: TLSSocket): boolean {
     const { record } = this.#options;
-    const peer = peerOf(socket);
-    this.#peers.set(socket, peer);
-    const { certificate, address } = peer;
+    const { certificate, address } = this.#peerOf(socket, () => socket);
     const release = certificate
       ? this.#machines.take(certificate.machineId)
       : this.#strangers.take(address ?? NOBODY);
@@ -134,7 +144,7 @@ export class Listener {
       const machine = certificate?.machineId ?? NOBODY;
       record.denied({ machine, method: 'connect', reason: 'limit-connections' }, { address });
       socket.destroy();
-      return;
+      return false;
     }
     record.connections(1);
     const timer = certificate ? undefined : setTimeout(() => socket.destroy(), STRANGER_TIMEOUT_MS);
@@ -143,13 +153,13 @@ export class Listener {
       release();
       record.connections(-1);
     });
+    return true;
   }
 
   /** Pings a machine for as long as it is connected, and notes that it is there. */
   #watch(session: ServerHttp2Session): void {
     if (session.destroyed) return;
-    const peer = this.peer({ socket: session.socket });
-    this.#peers.set(session, peer);
+    const peer = this.#peerOf(session, () => session.socket);
     session.on('error', (error) => this.#options.record.logger.debug({ err: error }, 'a session failed'));
     if (!peer.certificate) return;
     let unanswered = 0;

@@ -5,6 +5,7 @@ import { gunzip } from 'node:zlib';
 import { type ServiceError, status } from '@grpc/grpc-js';
 
 const HEADER_BYTES = 5;
+const STOP_MS = 1_000;
 const DETAILS = 'grpc-status-details-bin';
 const UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 };
 
@@ -139,14 +140,15 @@ export function sendMessage(response: Http2ServerResponse, message: Uint8Array):
 export function sendFailure(response: Http2ServerResponse, failure: CallFailed): void {
   const { stream } = response;
   if (stream.destroyed) return;
-  response.writeHead(constants.HTTP_STATUS_OK, {
-    ...GRPC_HEADERS,
+  response.writeHead(constants.HTTP_STATUS_OK, GRPC_HEADERS);
+  response.addTrailers({
     'grpc-status': String(failure.code),
     // Percent-encoded, as the protocol wants it.
     'grpc-message': encodeURIComponent(failure.message).slice(0, 2_048),
     ...(failure.details && { [DETAILS]: failure.details.toString('base64') }),
   });
-  response.end(() => {
-    if (!stream.readableEnded) stream.close(constants.NGHTTP2_NO_ERROR);
-  });
+  response.end();
+  // Whoever is still sending is stopped, after it has had time to read why: clients take a reset for a failure of its own.
+  const stop = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), STOP_MS).unref();
+  stream.once('close', () => clearTimeout(stop));
 }

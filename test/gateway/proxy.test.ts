@@ -128,7 +128,7 @@ it("passes Temporal's errors, with their details, and deadlines", async () => {
   expect(error).toMatchObject({ code: 5 });
   expect(isGrpcServiceError(error) && error.metadata.get('grpc-status-details-bin')).toHaveLength(1);
   const taskQueue = { name: `machine/${machine.id}` };
-  const waiting = connection.withDeadline(Date.now() + 1_500, () =>
+  const waiting = connection.withDeadline(Date.now() + 4_000, () =>
     service.pollActivityTaskQueue({ namespace: 'default', taskQueue }),
   );
   // Temporal ends a poll before its deadline, with no task.

@@ -62,13 +62,14 @@ export class Fleet {
 export function apiThrough(
   gateway: Pick<Gateway, 'port' | 'authority'>,
   machine?: Pick<EnrolledMachine, 'certificate' | 'keyPem'>,
+  channelArgs: Record<string, number> = {},
 ): Connection {
   return Connection.lazy({
     // grpc-js asks for the server's name by SNI, which knows no addresses.
     address: `localhost:${gateway.port}`,
     interceptors: [],
     // Each its own connection, not the one of an earlier test.
-    channelArgs: { 'grpc.use_local_subchannel_pool': 1 },
+    channelArgs: { 'grpc.use_local_subchannel_pool': 1, ...channelArgs },
     tls: {
       serverRootCACertificate: Buffer.from(gateway.authority.certificate),
       ...(machine && {
