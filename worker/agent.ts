@@ -1,19 +1,33 @@
-/** The agent: the steps on one machine, taken from that machine's own task queue. Runs in the agent container. */
+/**
+ * The agent: the steps on one machine, taken from that machine's own task queue. Runs in the agent container. On a machine
+ * that it installs, it knows a gateway, enrols there, and is told who it is; beside a server, `IGUANA_MACHINE` tells it.
+ */
 import { agentActivities } from '../activities/agent.ts';
 import { statePaths } from '../host/state.ts';
 import { machineQueue } from '../workflows/api.ts';
+import { enrolMachine } from './enrolment/enrol.ts';
+import { gatewaySource } from './enrolment/gateway-source.ts';
+import { enrolmentSettings } from './enrolment/settings.ts';
 import { installLogger } from './log.ts';
 import { runWorker } from './run-worker.ts';
 
 const logger = installLogger('agent');
-const machineId = process.env.IGUANA_MACHINE;
+const settings = enrolmentSettings(process.env);
+const enrolled = settings && (await enrolMachine(settings, logger, new AbortController().signal));
+const machineId = enrolled?.machineId ?? process.env.IGUANA_MACHINE;
 if (!machineId) {
-  logger.fatal('IGUANA_MACHINE is not set: the agent does not know which machine it serves');
+  logger.fatal(
+    'neither IGUANA_GATEWAY nor IGUANA_MACHINE is set: the agent does not know which machine it serves',
+  );
   process.exit(2);
 }
-await runWorker(logger, {
-  taskQueue: machineQueue(machineId),
-  activities: agentActivities(statePaths()),
-  // The steps of an install follow one another; a cancelled one may still be cleaning up while `release` runs.
-  maxConcurrentActivityTaskExecutions: 4,
-});
+await runWorker(
+  logger,
+  {
+    taskQueue: machineQueue(machineId),
+    activities: agentActivities(statePaths()),
+    // The steps of an install follow one another; a cancelled one may still be cleaning up while `release` runs.
+    maxConcurrentActivityTaskExecutions: 4,
+  },
+  settings && enrolled && gatewaySource(settings, enrolled, logger),
+);

@@ -23,19 +23,32 @@ export type WorkerParts = Pick<
   'taskQueue' | 'activities' | 'workflowBundle' | 'maxConcurrentActivityTaskExecutions'
 >;
 
+/** Where a worker gets its connection from. */
+export interface ConnectionSource {
+  /** @throws where Temporal is away; it is tried again */
+  connect(): Promise<{ readonly connection: NativeConnection; readonly namespace: string }>;
+  /** Runs beside the worker, to keep its connection usable. Ends with the signal, and never throws. */
+  lookAfter?(worker: Worker, signal: AbortSignal): Promise<void>;
+}
+
+/** Temporal itself, as Temporal's own configuration or the server of this host says. */
+const DIRECTLY: ConnectionSource = {
+  async connect() {
+    const { connectionOptions, namespace } = await connectionSettings();
+    return { connection: await NativeConnection.connect(connectionOptions), namespace };
+  },
+};
+
 async function connect(
+  source: ConnectionSource,
   logger: Logger,
   signal: AbortSignal,
-): Promise<{ connection: NativeConnection; namespace: string }> {
+): Promise<{ readonly connection: NativeConnection; readonly namespace: string }> {
   for (;;) {
-    const { connectionOptions, namespace } = await connectionSettings();
     try {
-      return { connection: await NativeConnection.connect(connectionOptions), namespace };
+      return await source.connect();
     } catch (error) {
-      logger.warn(
-        { err: error, address: connectionOptions.address },
-        'connecting to Temporal failed; trying again',
-      );
+      logger.warn({ err: error }, 'connecting to Temporal failed; trying again');
       await sleep(CONNECT_RETRY_MS, undefined, { signal });
     }
   }
@@ -43,13 +56,19 @@ async function connect(
 
 /**
  * Runs one worker until SIGTERM or SIGINT.
+ * @param source default: Temporal itself
  * @throws Error when Temporal refuses the worker; never for a server that is away
  */
-export async function runWorker(logger: Logger, parts: WorkerParts): Promise<void> {
+export async function runWorker(
+  logger: Logger,
+  parts: WorkerParts,
+  source: ConnectionSource = DIRECTLY,
+): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop.abort());
 
-  const { connection, namespace } = await connect(logger, stop.signal);
+  const { connection, namespace } = await connect(source, logger, stop.signal);
+  let current = connection;
   try {
     const worker = await Worker.create({
       connection,
@@ -62,8 +81,16 @@ export async function runWorker(logger: Logger, parts: WorkerParts): Promise<voi
     });
     stop.signal.addEventListener('abort', () => worker.shutdown());
     logger.info({ taskQueue: parts.taskQueue }, 'worker polls');
-    await worker.run();
+    const ended = new AbortController();
+    const looking = source.lookAfter?.(worker, ended.signal);
+    try {
+      await worker.run();
+    } finally {
+      ended.abort();
+      await looking;
+      current = worker.connection ?? connection;
+    }
   } finally {
-    await connection.close();
+    await current.close();
   }
 }

@@ -1,5 +1,6 @@
 /** The workflow of the gateway's tests: one activity on one machine, and what came of it. */
 import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import type { AgentActivities } from '../../../activities/contract.ts';
 import type { MachineActivities } from './machine-work.ts';
 
 /** Has a machine count. A lost attempt fails the workflow: these tests are about losing none. */
@@ -13,4 +14,15 @@ export async function count(machineId: string, to: number, payload = ''): Promis
     retry: { maximumAttempts: 1 },
   });
   return await activities.count(to, payload);
+}
+
+/** Has an agent do the one of its steps that changes nothing where there is nothing. */
+export async function release(machineId: string): Promise<void> {
+  const activities = proxyActivities<Pick<AgentActivities, 'release'>>({
+    taskQueue: `machine/${machineId}`,
+    startToCloseTimeout: '1 minute',
+    // A task that went astray is noticed by this: it is not given out again.
+    retry: { maximumAttempts: 1 },
+  });
+  await activities.release({ installId: 'none-of-this-name', target: { kind: 'machine' } });
 }

@@ -1,0 +1,95 @@
+/** The agent's requests to its gateway, which it knows by the digest of a certificate and trusts by nothing else. */
+import { createHash, X509Certificate } from 'node:crypto';
+import { Agent, request } from 'undici';
+import type { EnrolAnswer, EnrolRequest, WaitAnswer } from '../../host/enrolment-api.ts';
+import type { EnrolmentSettings } from './settings.ts';
+
+const TIMEOUT_MS = 15_000;
+
+/** The gateway has said no; asking the same again gets the same answer. */
+export class GatewayRefused extends Error {
+  override readonly name = 'GatewayRefused';
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** A certificate with its key, PEM. */
+export interface ClientCertificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** What a request may come with. */
+interface Sending {
+  readonly body?: object;
+  /** Undefined only to fetch it. */
+  readonly ca: string | undefined;
+  readonly client?: ClientCertificate;
+}
+
+/**
+ * The authority's certificate, PEM. It comes over a connection that proves nothing, and is compared with the digest.
+ * @throws Error where it is another one
+ */
+export async function fetchAuthority({ gateway, caDigest }: EnrolmentSettings): Promise<string> {
+  const { text } = await ask(new URL('/v1/ca', gateway), { ca: undefined });
+  const { raw } = new X509Certificate(text);
+  const digest = `sha256:${createHash('sha256').update(raw).digest('hex')}`;
+  if (digest === caDigest) return text;
+  throw new Error(
+    `comparing the authority of ${gateway.origin}: its digest is ${digest}, and IGUANA_CA_DIGEST says ${caDigest}. Somebody else answers there, or the ` +
+      'boot image is for another gateway',
+  );
+}
+
+/**
+ * Asks for a certificate.
+ * @throws GatewayRefused
+ */
+export async function requestCertificate(
+  { gateway }: EnrolmentSettings,
+  ca: string,
+  body: EnrolRequest,
+): Promise<EnrolAnswer | WaitAnswer> {
+  const { text } = await ask(new URL('/v1/enrol', gateway), { ca, body });
+  return JSON.parse(text) as EnrolAnswer | WaitAnswer;
+}
+
+/**
+ * Asks for the next certificate, with the present one.
+ * @throws GatewayRefused
+ */
+export async function renewCertificate(
+  { gateway }: EnrolmentSettings,
+  ca: string,
+  client: ClientCertificate,
+  csr: string,
+): Promise<EnrolAnswer> {
+  const { text } = await ask(new URL('/v1/renew', gateway), { ca, client, body: { csr } });
+  return JSON.parse(text) as EnrolAnswer;
+}
+
+async function ask(url: URL, { body, ca, client }: Sending): Promise<{ text: string }> {
+  const trust = ca === undefined ? { rejectUnauthorized: false } : { ca };
+  const dispatcher = new Agent({ connect: { minVersion: 'TLSv1.3', ...trust, ...client } });
+  try {
+    const answer = await request(url, {
+      dispatcher,
+      method: body ? 'POST' : 'GET',
+      ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+    const text = await answer.body.text();
+    if (answer.statusCode < 300) return { text };
+    const said = `asking ${url.href}: answer ${answer.statusCode}: ${text.slice(0, 1_024)}`;
+    // Too much at once, or a gateway in trouble: that passes.
+    if (answer.statusCode === 429 || answer.statusCode >= 500) throw new Error(said);
+    throw new GatewayRefused(answer.statusCode, said);
+  } finally {
+    await dispatcher.destroy();
+  }
+}
