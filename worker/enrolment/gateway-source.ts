@@ -31,6 +31,7 @@ export function gatewaySource(
      * the machine, not by the connection. A poll that waits on the old connection stays there until it ends.
      */
     async lookAfter(worker, signal) {
+      const olds = new Set<NativeConnection>();
       while (!signal.aborted) {
         try {
           await sleep(renewalDelay(present), undefined, { signal });
@@ -38,13 +39,16 @@ export function gatewaySource(
           const old = worker.connection;
           worker.connection = await connect(settings, present);
           logger.info({ expiresAt: new Date(present.expiresAt).toISOString() }, 'certificate renewed');
-          setTimeout(() => void closeOld(old, logger), OLD_CONNECTION_MS).unref();
+          if (old) olds.add(old);
+          setTimeout(() => void closeOld(old, olds, logger), OLD_CONNECTION_MS).unref();
         } catch (error) {
-          if (signal.aborted) return;
+          if (signal.aborted) break;
           logger.warn({ err: error }, 'connecting with the new certificate failed; trying again');
           await sleep(RETRY_MS.first);
         }
       }
+      // An open connection would keep the process from ending.
+      for (const old of olds) await closeOld(old, olds, logger);
     },
   };
 }
@@ -85,9 +89,14 @@ async function connect({ gateway }: EnrolmentSettings, { ca, client }: Enrolled)
   });
 }
 
-async function closeOld(old: NativeConnection | undefined, logger: Logger): Promise<void> {
+async function closeOld(
+  old: NativeConnection | undefined,
+  olds: Set<NativeConnection>,
+  logger: Logger,
+): Promise<void> {
+  if (!old || !olds.delete(old)) return;
   try {
-    await old?.close();
+    await old.close();
   } catch (error) {
     logger.debug({ err: error }, 'closing the old connection failed');
   }
