@@ -1,19 +1,42 @@
-/** The gateway's process: listens on loopback unless told otherwise, stops on SIGTERM. */
+/** The gateway's process: the machines' endpoint and the first-boot endpoint, on loopback unless told otherwise. */
 import { Client, Connection } from '@temporalio/client';
+import { pino } from 'pino';
 import { connectionSettings } from '../host/connection.ts';
+import { statePaths } from '../host/state.ts';
 import { firstBootEndpoint } from './first-boot.ts';
+import { startGateway } from './gateway.ts';
+import { serveMetrics } from './metrics.ts';
+import { gatewayPaths } from './paths.ts';
+import { gatewaySettings } from './settings.ts';
 
-const host = process.env.IGUANA_REPORT_HOST ?? '127.0.0.1';
-const port = Number(process.env.IGUANA_REPORT_PORT ?? 0);
+const reportHost = process.env.IGUANA_REPORT_HOST ?? '127.0.0.1';
+const reportPort = Number(process.env.IGUANA_REPORT_PORT ?? 0);
 
+const logger = pino({ name: 'gateway', level: process.env.IGUANA_LOG ?? 'info', base: { pid: process.pid } });
+const paths = statePaths();
 const { connectionOptions, namespace } = await connectionSettings();
 const connection = Connection.lazy(connectionOptions);
-const server = firstBootEndpoint(new Client({ connection, namespace }));
-const address = await server.listen({ host, port });
-server.log.info({ address }, 'first-boot endpoint listens');
+// Machines' workers try again by themselves; the gateway in between must not.
+const passing = Connection.lazy({ ...connectionOptions, interceptors: [] });
+
+const gateway = await startGateway({
+  ...gatewaySettings(process.env),
+  paths: gatewayPaths(paths),
+  store: paths.store,
+  connection: passing,
+  namespace,
+  logger,
+});
+logger.info({ port: gateway.port, caDigest: gateway.authority.digest }, 'machine endpoint listens');
+
+const reports = firstBootEndpoint(new Client({ connection, namespace }));
+serveMetrics(reports, gateway.record.registry);
+const address = await reports.listen({ host: reportHost, port: reportPort });
+logger.info({ address }, 'first-boot endpoint listens');
+
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.once(signal, async () => {
-    await server.close();
-    await connection.close();
+    await Promise.all([reports.close(), gateway.close()]);
+    await Promise.all([connection.close(), passing.close()]);
   });
 }

@@ -1,4 +1,4 @@
-/** Where the gateway takes first-boot reports. It is written on installed disks, so it is the same after every start. */
+/** Where the gateway is reached. Installed disks and boot media know it, so it is the same after every start. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
@@ -7,7 +7,8 @@ import { readJsonFile, writeJsonFile } from '../host/json-file.ts';
 import type { StatePaths } from '../host/state.ts';
 
 /** Asked for at the first start; any other is taken where something else has it. */
-const DEFAULT_PORT = 7280;
+const REPORT_PORT = { wanted: 7280, file: 'report-port.json', of: 'first-boot reports' };
+const MACHINE_PORT = { wanted: 7281, file: 'machine-port.json', of: 'machines' };
 const LOOPBACK = '127.0.0.1';
 /** All addresses of this host: listened on, but no address to report to. */
 const ANY: readonly string[] = ['0.0.0.0', '::'];
@@ -16,14 +17,26 @@ const ANY: readonly string[] = ['0.0.0.0', '::'];
 const PATIENCE_MS = 10_000;
 const POLL_MS = 200;
 
+/** The port of first-boot reports. @see keptPort */
+export const reportPort = (paths: StatePaths, logger: Logger): Promise<number> =>
+  keptPort(paths, logger, REPORT_PORT);
+
+/** The port of the machines' endpoint. @see keptPort */
+export const machinePort = (paths: StatePaths, logger: Logger): Promise<number> =>
+  keptPort(paths, logger, MACHINE_PORT);
+
 /**
- * The port, chosen at the first start of a state folder and kept from then on, unless somebody else has it meanwhile.
- * @param logger is warned where it is another one than systems were told that have not reported yet
+ * A port, chosen at the first start of a state folder and kept from then on, unless somebody else has it meanwhile.
+ * @param logger is warned where it is another one than those were told that use it
  */
-export async function reportPort(paths: StatePaths, logger: Logger): Promise<number> {
-  const file = join(paths.root, 'report-port.json');
+async function keptPort(
+  paths: StatePaths,
+  logger: Logger,
+  kept: { readonly wanted: number; readonly file: string; readonly of: string },
+): Promise<number> {
+  const file = join(paths.root, kept.file);
   const known = (await readJsonFile<{ port: number }>(file))?.port;
-  const wanted = known ?? DEFAULT_PORT;
+  const wanted = known ?? kept.wanted;
   const deadline = Date.now() + (known === undefined ? 0 : PATIENCE_MS);
   let port = await freePort(wanted);
   while (port !== wanted && Date.now() < deadline) {
@@ -33,8 +46,8 @@ export async function reportPort(paths: StatePaths, logger: Logger): Promise<num
   if (known !== undefined && port !== known) {
     logger.warn(
       { known, port },
-      `port ${known} of first-boot reports is taken by another program: port ${port} is used, and systems that were installed ` +
-        'before and have not reported yet do not find it',
+      `port ${known} of ${kept.of} is taken by another program: port ${port} is used, and whoever was told the old one ` +
+        'does not find it',
     );
   }
   if (port !== known) await writeJsonFile(file, { port });

@@ -20,7 +20,7 @@ import { supplyTemporal } from '../host/temporal/supply.ts';
 import { SEARCH_ATTRIBUTES } from '../workflows/api.ts';
 import { keepAgents } from './keep-agents.ts';
 import { installLogger } from './log.ts';
-import { reportAddress, reportPort, waitForGateway } from './report-address.ts';
+import { machinePort, reportAddress, reportPort, waitForGateway } from './report-address.ts';
 import { SupervisedChild } from './supervise.ts';
 import { waitForPollers } from './wait-for-pollers.ts';
 
@@ -68,6 +68,7 @@ async function serve(paths: StatePaths, logger: Logger): Promise<void> {
   const temporal = await embeddedTemporal(paths, cli.path, Object.values(SEARCH_ATTRIBUTES));
   const environment = { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: EMBEDDED_NAMESPACE };
   const port = await reportPort(paths, logger);
+  const machines = process.env.IGUANA_GATEWAY_PORT ?? String(await machinePort(paths, logger));
   const temporalServer = new SupervisedChild({ name: 'temporal', ...temporal }, paths.logs, logger);
   await temporalServer.start();
   await untilTemporalReady(temporal.address, stop.signal);
@@ -77,7 +78,7 @@ async function serve(paths: StatePaths, logger: Logger): Promise<void> {
     {
       name: 'gateway',
       args: [script('../gateway/main.ts')],
-      env: { ...environment, IGUANA_REPORT_PORT: String(port) },
+      env: { ...environment, IGUANA_REPORT_PORT: String(port), IGUANA_GATEWAY_PORT: machines },
     },
   ].map((spec) => new SupervisedChild({ command: process.execPath, ...spec }, paths.logs, logger));
   await Promise.all(children.map((child) => child.start()));

@@ -1,4 +1,5 @@
 /** The certificate authority: signs the gateway's own certificates and those of machines. */
+import 'reflect-metadata';
 import { createHash, webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
 import {
