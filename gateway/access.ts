@@ -1,8 +1,8 @@
 /** Whether whoever is at the other end of a connection may act as a machine: asked at every call, not once. */
 import type { TLSSocket } from 'node:tls';
+import { findMachine, type MachineRecord } from '../host/enrolment/machines.ts';
+import type { GatewayPaths } from '../host/enrolment/paths.ts';
 import { type MachineCertificate, machineCertificate } from './authority/machine-certificate.ts';
-import { findMachine, type MachineRecord } from './enrolment/machines.ts';
-import type { GatewayPaths } from './paths.ts';
 
 /** The other end of a connection. */
 export interface Peer {

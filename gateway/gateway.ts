@@ -2,13 +2,13 @@
 import type { AddressInfo } from 'node:net';
 import type { Connection } from '@temporalio/client';
 import type { Logger } from 'pino';
+import type { GatewayPaths } from '../host/enrolment/paths.ts';
 import { MachineAccess } from './access.ts';
 import { Authority } from './authority/authority.ts';
 import { gatewayKeys } from './authority/keys.ts';
 import type { EnrolmentPolicy } from './enrolment/decide.ts';
 import type { Limits } from './limits.ts';
 import { Listener } from './listener.ts';
-import type { GatewayPaths } from './paths.ts';
 import { TemporalProxy } from './proxy/proxy.ts';
 import { TaskTokens } from './proxy/task-token.ts';
 import { isGrpc } from './proxy/wire.ts';

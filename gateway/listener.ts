@@ -8,11 +8,11 @@ import {
 } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { markSeen } from '../host/enrolment/machines.ts';
+import type { GatewayPaths } from '../host/enrolment/paths.ts';
 import { type MachineAccess, type Peer, peerOf } from './access.ts';
 import { type Authority, SERVER_LIFETIME_MS } from './authority/authority.ts';
-import { markSeen } from './enrolment/machines.ts';
 import { type Limits, Rate, Tally } from './limits.ts';
-import type { GatewayPaths } from './paths.ts';
 import { type GatewayRecord, NOBODY } from './record.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;

@@ -2,11 +2,11 @@
 import { Client, Connection } from '@temporalio/client';
 import { pino } from 'pino';
 import { connectionSettings } from '../host/connection.ts';
+import { gatewayPaths } from '../host/enrolment/paths.ts';
 import { statePaths } from '../host/state.ts';
 import { firstBootEndpoint } from './first-boot.ts';
 import { startGateway } from './gateway.ts';
 import { serveMetrics } from './metrics.ts';
-import { gatewayPaths } from './paths.ts';
 import { gatewaySettings } from './settings.ts';
 
 const reportHost = process.env.IGUANA_REPORT_HOST ?? '127.0.0.1';

@@ -9,7 +9,7 @@ import fastify, {
   LogController,
 } from 'fastify';
 import type { z } from 'zod';
-import type { WaitAnswer, WaitReason } from '../host/enrolment-api.ts';
+import type { WaitAnswer, WaitReason } from '../host/enrolment/api.ts';
 import { ACCESS_MESSAGES, type MachineAccess, type Peer } from './access.ts';
 import type { Authority } from './authority/authority.ts';
 import { BadRequest, type MachineCertificate } from './authority/machine-certificate.ts';

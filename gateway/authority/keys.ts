@@ -9,9 +9,9 @@ import {
   SubjectKeyIdentifierExtension,
   X509CertificateGenerator,
 } from '@peculiar/x509';
+import type { GatewayPaths } from '../../host/enrolment/paths.ts';
 import { readJsonFile, writeJsonFile } from '../../host/json-file.ts';
 import { withLock } from '../../host/lock.ts';
-import type { GatewayPaths } from '../paths.ts';
 
 cryptoProvider.set(webcrypto as Crypto);
 

@@ -1,7 +1,7 @@
 /** Who may have a certificate: the whole rule, in one place, without I/O. gateway/README.md says why. */
-import type { WaitReason } from '../../host/enrolment-api.ts';
-import type { MachineRecord } from './machines.ts';
-import type { TokenRecord } from './tokens.ts';
+import type { WaitReason } from '../../host/enrolment/api.ts';
+import type { MachineRecord } from '../../host/enrolment/machines.ts';
+import type { TokenRecord } from '../../host/enrolment/tokens.ts';
 
 /** Pings come every ten seconds: a machine that has answered none for this long is not there. */
 export const QUIET_MS = 30_000;

@@ -1,5 +1,10 @@
 /** Enrolment and renewal: the decision, made while nobody else decides, and what follows from it. */
-import type { EnrolAnswer, EnrolRequest, WaitReason } from '../../host/enrolment-api.ts';
+import type { EnrolAnswer, EnrolRequest, WaitReason } from '../../host/enrolment/api.ts';
+import { changing } from '../../host/enrolment/changes.ts';
+import { findMachine, lastSeen, type MachineRecord, writeMachine } from '../../host/enrolment/machines.ts';
+import type { GatewayPaths } from '../../host/enrolment/paths.ts';
+import { addPending, removePending } from '../../host/enrolment/pending.ts';
+import { findToken, type TokenRecord, tokenDigest, writeToken } from '../../host/enrolment/tokens.ts';
 import { machineIdOf } from '../../host/machine-id.ts';
 import { machineQueue } from '../../workflows/api.ts';
 import type { Authority } from '../authority/authority.ts';
@@ -10,12 +15,7 @@ import {
   type VerifiedRequest,
   verifyRequest,
 } from '../authority/machine-certificate.ts';
-import { changing } from '../changes.ts';
-import type { GatewayPaths } from '../paths.ts';
 import { type Decision, decide, type EnrolmentPolicy } from './decide.ts';
-import { findMachine, lastSeen, type MachineRecord, writeMachine } from './machines.ts';
-import { addPending, removePending } from './pending.ts';
-import { findToken, type TokenRecord, tokenDigest, writeToken } from './tokens.ts';
 
 /** What enrolment needs. */
 export interface EnrolmentOptions {

@@ -1,6 +1,6 @@
 /** What strangers may send: every field with its limit. */
 import { z } from 'zod';
-import type { EnrolRequest, RenewRequest } from '../../host/enrolment-api.ts';
+import type { EnrolRequest, RenewRequest } from '../../host/enrolment/api.ts';
 
 /** A request for P-384 in PEM has 500 bytes; some tools add extensions. */
 const csr = z.string().min(64).max(4_096);

@@ -4,11 +4,11 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { listMachines, revokeMachine } from '../../gateway/enrolment/machines.ts';
-import { approveKey, listPending } from '../../gateway/enrolment/pending.ts';
-import { listTokens, revokeToken } from '../../gateway/enrolment/tokens.ts';
 import type { Gateway } from '../../gateway/gateway.ts';
-import type { EnrolAnswer, WaitAnswer } from '../../host/enrolment-api.ts';
+import type { EnrolAnswer, WaitAnswer } from '../../host/enrolment/api.ts';
+import { listMachines, revokeMachine } from '../../host/enrolment/machines.ts';
+import { approveKey, listPending } from '../../host/enrolment/pending.ts';
+import { listTokens, revokeToken } from '../../host/enrolment/tokens.ts';
 import { signingRequest } from '../../worker/enrolment/signing-request.ts';
 import { Https } from './harness/https.ts';
 import { GatewaySite, machineIdOf, macOf, newKey } from './harness/site.ts';
@@ -245,7 +245,7 @@ describe('refuses', () => {
 const pem = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }).toString();
 
 async function utimesNow(): Promise<void> {
-  const { markSeen } = await import('../../gateway/enrolment/machines.ts');
+  const { markSeen } = await import('../../host/enrolment/machines.ts');
   await markSeen(site.paths, machineIdOf(1));
 }
 

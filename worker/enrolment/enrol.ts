@@ -1,7 +1,7 @@
 /** Enrolling: for as long as it takes, and saying why it takes long. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import type { EnrolAnswer } from '../../host/enrolment-api.ts';
+import type { EnrolAnswer } from '../../host/enrolment/api.ts';
 import {
   type ClientCertificate,
   fetchAuthority,

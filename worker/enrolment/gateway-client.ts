@@ -1,7 +1,7 @@
 /** The agent's requests to its gateway, which it knows by the digest of a certificate and trusts by nothing else. */
 import { createHash, X509Certificate } from 'node:crypto';
 import { Agent, request } from 'undici';
-import type { EnrolAnswer, EnrolRequest, WaitAnswer } from '../../host/enrolment-api.ts';
+import type { EnrolAnswer, EnrolRequest, WaitAnswer } from '../../host/enrolment/api.ts';
 import type { EnrolmentSettings } from './settings.ts';
 
 const TIMEOUT_MS = 15_000;

@@ -3,7 +3,7 @@ import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:cryp
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { attribute } from '../../host/disk-identity.ts';
-import type { MachineIdentity } from '../../host/enrolment-api.ts';
+import type { MachineIdentity } from '../../host/enrolment/api.ts';
 import { readJsonFile, writeJsonFile } from '../../host/json-file.ts';
 import { physicalInterfaces } from '../../host/network-interfaces.ts';
 

@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { pino } from 'pino';
-import { createToken, type TokenOptions } from '../../../gateway/enrolment/tokens.ts';
 import { type Gateway, type GatewayOptions, startGateway } from '../../../gateway/gateway.ts';
 import { DEFAULT_LIMITS } from '../../../gateway/limits.ts';
-import { type GatewayPaths, gatewayPaths } from '../../../gateway/paths.ts';
-import type { EnrolAnswer } from '../../../host/enrolment-api.ts';
+import type { EnrolAnswer } from '../../../host/enrolment/api.ts';
+import { type GatewayPaths, gatewayPaths } from '../../../host/enrolment/paths.ts';
+import { createToken, type TokenOptions } from '../../../host/enrolment/tokens.ts';
 import { signingRequest } from '../../../worker/enrolment/signing-request.ts';
 import { Https } from './https.ts';
 

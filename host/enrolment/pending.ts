@@ -1,11 +1,11 @@
 /** The keys that wait for an operator. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { MachineIdentity, WaitReason } from '../../host/enrolment-api.ts';
-import { changing } from '../changes.ts';
-import { type GatewayPaths, machineFile } from '../paths.ts';
-import { readRecord, readRecords, recordNames, removeRecord, writeRecord } from '../records.ts';
+import type { MachineIdentity, WaitReason } from './api.ts';
+import { changing } from './changes.ts';
 import { findMachine, type MachineRecord, writeMachine } from './machines.ts';
+import { type GatewayPaths, machineFile } from './paths.ts';
+import { readRecord, readRecords, recordNames, removeRecord, writeRecord } from './records.ts';
 
 /** A key that asks to be a machine's. */
 export interface PendingKey {

@@ -1,5 +1,5 @@
 /** Changes of the gateway's state, one after the other: in this process by a queue, between processes by a lock. */
-import { withLock } from '../host/lock.ts';
+import { withLock } from '../lock.ts';
 import type { GatewayPaths } from './paths.ts';
 
 const queues = new Map<string, Promise<unknown>>();

@@ -1,10 +1,10 @@
 /** The machines that have enrolled: each has one key at a time. */
 import { mkdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { MachineIdentity } from '../../host/enrolment-api.ts';
-import { changing } from '../changes.ts';
-import { type GatewayPaths, machineFile } from '../paths.ts';
-import { readRecord, readRecords, writeRecord } from '../records.ts';
+import type { MachineIdentity } from './api.ts';
+import { changing } from './changes.ts';
+import { type GatewayPaths, machineFile } from './paths.ts';
+import { readRecord, readRecords, writeRecord } from './records.ts';
 
 /** What is kept of a machine. */
 export interface MachineRecord {

@@ -1,8 +1,8 @@
 /** Tokens: with one of these a machine may enrol. What is stored is a token's digest, so that who reads it cannot use it. */
 import { createHash, randomBytes } from 'node:crypto';
-import { changing } from '../changes.ts';
-import type { GatewayPaths } from '../paths.ts';
-import { readRecord, readRecords, writeRecord } from '../records.ts';
+import { changing } from './changes.ts';
+import type { GatewayPaths } from './paths.ts';
+import { readRecord, readRecords, writeRecord } from './records.ts';
 
 /** What is kept of a token. */
 export interface TokenRecord {

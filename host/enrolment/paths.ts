@@ -1,6 +1,6 @@
 /** What the gateway keeps in the state folder. All gateways of one state folder share all of it. */
 import { join } from 'node:path';
-import type { StatePaths } from '../host/state.ts';
+import type { StatePaths } from '../state.ts';
 
 /** Files and folders; all absolute. */
 export interface GatewayPaths {

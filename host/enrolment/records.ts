@@ -1,7 +1,7 @@
 /** A folder of small JSON files, one for each record. */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readJsonFile, writeJsonFile } from '../host/json-file.ts';
+import { readJsonFile, writeJsonFile } from '../json-file.ts';
 
 /** @returns all records of a folder, in the order of their file names; none where there is no folder */
 export async function readRecords<T>(folder: string): Promise<T[]> {
