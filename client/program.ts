@@ -9,6 +9,7 @@ import { registerDoctor } from './commands/doctor.ts';
 import { registerHistory } from './commands/history.ts';
 import { registerImage } from './commands/image.ts';
 import { registerInstall } from './commands/install.ts';
+import { registerMachine } from './commands/machine.ts';
 import { registerManifest } from './commands/manifest.ts';
 import { registerResume } from './commands/resume.ts';
 import { registerSecret } from './commands/secret.ts';
@@ -50,6 +51,8 @@ export function buildProgram(): Command {
   registerManifest(program);
   registerImage(program);
   registerSecret(program);
+  program.commandsGroup('Machines:');
+  registerMachine(program);
   program.commandsGroup('Processes:');
   registerServer(program);
   registerWorker(program);
