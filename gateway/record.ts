@@ -63,10 +63,10 @@ export class GatewayRecord {
     this.#calls.inc({ method, code });
   }
 
-  /** @param details without the token */
-  enrolment(outcome: string, details: object): void {
+  /** @param details of a certificate that was given; none where none was, which is a denial */
+  enrolment(outcome: string, details?: object): void {
     this.#enrolments.inc({ outcome });
-    this.logger.info({ outcome, ...details }, 'enrolment');
+    if (details) this.logger.info({ outcome, ...details }, 'enrolment');
   }
 
   handshakeFailed(reason: string, address: string | undefined): void {

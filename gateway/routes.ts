@@ -53,6 +53,7 @@ export interface RouteOptions {
 export async function machineRoutes(options: RouteOptions): Promise<FastifyInstance> {
   const { authority, enrolment, record, listener, store } = options;
   const strangers = new Rate(options.limits.strangerRequestsPerSecond);
+  const machines = new Rate(options.limits.machineCallsPerSecond);
   const app = fastify({
     loggerInstance: record.logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -63,8 +64,12 @@ export async function machineRoutes(options: RouteOptions): Promise<FastifyInsta
 
   app.addHook('onRequest', async (request, reply) => {
     const { certificate, address } = peerOf(request);
-    if (certificate || (await strangers.allows(address ?? NOBODY))) return;
-    record.denied({ machine: NOBODY, method: routeOf(request), reason: 'limit-rate' }, { address });
+    const isAllowed = certificate
+      ? await machines.allows(certificate.machineId)
+      : await strangers.allows(address ?? NOBODY);
+    if (isAllowed) return;
+    const machine = certificate?.machineId ?? NOBODY;
+    record.denied({ machine, method: routeOf(request), reason: 'limit-rate' }, { address });
     await reply.code(429).header('retry-after', 1).send({ error: 'too many requests; try again' });
   });
   app.setErrorHandler(async (error: Error & { statusCode?: number }, _request, reply) => {
@@ -83,15 +88,19 @@ export async function machineRoutes(options: RouteOptions): Promise<FastifyInsta
     const body = parsed(enrolSchema, request.body);
     const { address } = peerOf(request);
     const outcome = await enrol(enrolment, body, address ?? NOBODY);
-    const about = { address, machine: body.identity.uuid ?? body.identity.macs[0] };
+    // Who asks may say any name: it stands in the details, and is no label.
+    const notLetIn = (reason: string, details: object) => {
+      record.enrolment(reason);
+      record.denied({ machine: NOBODY, method: routeOf(request), reason }, { address, ...details });
+    };
     switch (outcome.kind) {
       case 'issued':
         options.access.forget(outcome.answer.machineId);
-        record.enrolment(outcome.because, { ...about, machine: outcome.answer.machineId });
+        record.enrolment(outcome.because, { machine: outcome.answer.machineId, address });
         return outcome.answer;
       case 'waits': {
         const { machineId, reason, keyDigest } = outcome;
-        record.enrolment(reason, { ...about, machine: machineId, keyDigest });
+        notLetIn(reason, { machineId, keyDigest });
         const retryAfterSeconds = reason === 'in-use' ? RETRY_SECONDS.soon : RETRY_SECONDS.later;
         const answer: WaitAnswer = {
           machineId,
@@ -103,12 +112,12 @@ export async function machineRoutes(options: RouteOptions): Promise<FastifyInsta
         return await reply.code(202).header('retry-after', retryAfterSeconds).send(answer);
       }
       case 'refused':
-        record.enrolment('refused', { ...about, machine: outcome.machineId, why: outcome.why });
+        notLetIn('refused', { machineId: outcome.machineId, message: outcome.why });
         return await reply
           .code(403)
           .send({ error: `enrolling machine ${outcome.machineId}: ${outcome.why}` });
       case 'full':
-        record.enrolment('list-full', about);
+        notLetIn('list-full', {});
         return await reply
           .code(503)
           .header('retry-after', 60)

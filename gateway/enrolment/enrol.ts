@@ -1,7 +1,13 @@
 /** Enrolment and renewal: the decision, made while nobody else decides, and what follows from it. */
 import type { EnrolAnswer, EnrolRequest, WaitReason } from '../../host/enrolment/api.ts';
 import { changing } from '../../host/enrolment/changes.ts';
-import { findMachine, lastSeen, type MachineRecord, writeMachine } from '../../host/enrolment/machines.ts';
+import {
+  findMachine,
+  lastSeen,
+  type MachineRecord,
+  markSeen,
+  writeMachine,
+} from '../../host/enrolment/machines.ts';
 import type { GatewayPaths } from '../../host/enrolment/paths.ts';
 import { addPending, removePending } from '../../host/enrolment/pending.ts';
 import { findToken, type TokenRecord, tokenDigest, writeToken } from '../../host/enrolment/tokens.ts';
@@ -130,6 +136,8 @@ async function settle(options: EnrolmentOptions, verified: Verified): Promise<En
       rekeys: machine ? machine.rekeys + 1 : 0,
     });
     await removePending(paths, key);
+    // From now on nobody else is it, also before it has connected.
+    await markSeen(paths, machineId);
   }
   return { kind: 'issued', because: decision.because, answer: await issue(options, machineId, csr) };
 }

@@ -80,7 +80,11 @@ export class TemporalProxy {
         record.logger.error({ err: error, method: name }, 'serving a call failed');
       }
       record.call(name, status[failure.code]);
-      sendFailure(response, failure);
+      try {
+        sendFailure(response, failure);
+      } catch (gone) {
+        record.logger.debug({ err: gone, method: name }, 'nobody waits for the failure of a call');
+      }
     }
   }
 

@@ -3,13 +3,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, writeFileSync } from 'node:fs';
-import { rm, stat } from 'node:fs/promises';
+import { mkdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
 import type { Gateway } from '../../gateway/gateway.ts';
+import { bundleAgent } from '../../host/containers/agent-bundle.ts';
 import { listMachines, markSeen } from '../../host/enrolment/machines.ts';
 import { approveKey, listPending } from '../../host/enrolment/pending.ts';
 import { machineId } from '../../host/machine-id.ts';
@@ -41,8 +42,8 @@ class AgentProcess {
   log = '';
   readonly #child: ChildProcess;
 
-  constructor(env: NodeJS.ProcessEnv) {
-    this.#child = spawn(process.execPath, [AGENT], { env: { ...process.env, ...env }, stdio: 'pipe' });
+  constructor(env: NodeJS.ProcessEnv, program = AGENT) {
+    this.#child = spawn(process.execPath, [program], { env: { ...process.env, ...env }, stdio: 'pipe' });
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       stream?.setEncoding('utf8').on('data', (text: string) => {
         this.log += text;
@@ -66,17 +67,20 @@ class AgentProcess {
 function startAgent(
   { port, digest }: { readonly port: number; readonly digest: string },
   token: string | undefined,
-  identity = 'identity',
+  { identity = 'identity', program = AGENT } = {},
 ): AgentProcess {
   const tokenFile = join(folder, 'token');
   if (token) writeFileSync(tokenFile, `${token}\n`);
-  const agent = new AgentProcess({
-    IGUANA_GATEWAY: `https://127.0.0.1:${port}`,
-    IGUANA_CA_DIGEST: digest,
-    IGUANA_IDENTITY_DIR: join(folder, identity),
-    IGUANA_STATE: join(folder, 'state'),
-    ...(token && { IGUANA_TOKEN_FILE: tokenFile }),
-  });
+  const agent = new AgentProcess(
+    {
+      IGUANA_GATEWAY: `https://127.0.0.1:${port}`,
+      IGUANA_CA_DIGEST: digest,
+      IGUANA_IDENTITY_DIR: join(folder, identity),
+      IGUANA_STATE: join(folder, 'state'),
+      ...(token && { IGUANA_TOKEN_FILE: tokenFile }),
+    },
+    program,
+  );
   agents.push(agent);
   return agent;
 }
@@ -106,6 +110,18 @@ it('enrols, works, and is the same machine after a restart without any token', a
   await again.says('worker polls');
   await works();
   expect(await listMachines(fleet.site.paths)).toMatchObject([{ machineId: await machineId(), rekeys: 0 }]);
+});
+
+it('does so as the one file that is in its container, too', async () => {
+  const { programs, nativeLibrary } = await bundleAgent();
+  for (const { name, code } of programs) await writeFile(join(folder, name), code);
+  await writeFile(join(folder, 'package.json'), '{"type":"module"}');
+  await mkdir(join(folder, dirname(nativeLibrary.path)), { recursive: true });
+  await symlink(nativeLibrary.file, join(folder, nativeLibrary.path));
+  const gateway = await fleet.site.start();
+  const agent = startAgent(at(gateway), await fleet.site.token(), { program: join(folder, 'agent.js') });
+  await agent.says('worker polls');
+  await works();
 });
 
 it('renews its certificate by itself, many times, and loses neither a step nor a poll', async () => {
@@ -138,7 +154,7 @@ it('comes back with another key as after a power cut: first its old one has to b
   await agent.says('worker polls');
   await agent.stop('SIGKILL');
   await markSeen(fleet.site.paths, (await machineId()) ?? '');
-  const rebooted = startAgent(at(gateway), token, 'another-identity');
+  const rebooted = startAgent(at(gateway), token, { identity: 'another-identity' });
   await rebooted.says(/"reason":"in-use"/);
   await rebooted.says('worker polls');
   await works();
