@@ -6,7 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import type { Connection, WorkflowService } from '@temporalio/client';
+import type { Connection, ConnectionLike, WorkflowService } from '@temporalio/client';
 import { Authority } from '../gateway/authority/authority.ts';
 import { gatewayKeys } from '../gateway/authority/keys.ts';
 import type { Gateway } from '../gateway/gateway.ts';
@@ -17,6 +17,7 @@ const MACHINES = Number(process.argv[2] ?? 200);
 const SECONDS = Number(process.argv[3] ?? 30);
 const SAMPLES = 300;
 const POLLS = 5;
+const POLL_MS = 70_000;
 /** Enrolling is limited for each address, and here all machines have one. */
 const ENROL_MS = 60;
 const CLOCK_TICKS = 100;
@@ -47,9 +48,12 @@ async function startGateway(fleet: Fleet): Promise<{ child: ChildProcess; way: W
   return { child, way: { port: Number(port), authority } };
 }
 
-async function poll(service: WorkflowService, machine: EnrolledMachine): Promise<Uint8Array> {
+async function poll(connection: ConnectionLike, machine: EnrolledMachine): Promise<Uint8Array> {
   const taskQueue = { name: `machine/${machine.id}` };
-  const { taskToken } = await service.pollActivityTaskQueue({ namespace: 'default', taskQueue });
+  // Temporal itself takes no poll without a deadline.
+  const { taskToken } = await connection.withDeadline(Date.now() + POLL_MS, () =>
+    connection.workflowService.pollActivityTaskQueue({ namespace: 'default', taskQueue }),
+  );
   return taskToken;
 }
 
@@ -67,10 +71,11 @@ async function timed(action: () => Promise<unknown>): Promise<number> {
 }
 
 /** One machine, one call after the other. */
-async function one(fleet: Fleet, service: WorkflowService, machine: EnrolledMachine) {
+async function one(fleet: Fleet, connection: ConnectionLike, machine: EnrolledMachine) {
+  const service = connection.workflowService;
   const tasks: number[] = [];
   for (let n = 0; n < 20; n++) {
-    const waiting = poll(service, machine);
+    const waiting = poll(connection, machine);
     await sleep(50);
     let token = new Uint8Array();
     tasks.push(
@@ -82,7 +87,7 @@ async function one(fleet: Fleet, service: WorkflowService, machine: EnrolledMach
     await service.respondActivityTaskCompleted({ namespace: 'default', taskToken: token });
   }
   await fleet.count(machine, 1);
-  const taskToken = await poll(service, machine);
+  const taskToken = await poll(connection, machine);
   const heartbeats: number[] = [];
   for (let n = 0; n < SAMPLES; n++) {
     heartbeats.push(
@@ -113,9 +118,9 @@ async function many(fleet: Fleet, way: Way, pid: number) {
     connections.push(connection);
     const service = connection.workflowService;
     await fleet.count(machine, 1);
-    beating.push({ service, taskToken: await poll(service, machine) });
+    beating.push({ service, taskToken: await poll(connection, machine) });
     // What waits until the connection is closed.
-    for (let waiting = 0; waiting < POLLS; waiting++) poll(service, machine).catch(() => undefined);
+    for (let waiting = 0; waiting < POLLS; waiting++) poll(connection, machine).catch(() => undefined);
     await sleep(ENROL_MS);
   }
   const before = usage(pid);
@@ -149,8 +154,8 @@ const { child, way } = await startGateway(fleet);
 try {
   const machine = await fleet.site.machine(way as Gateway, 1);
   const connection = apiThrough(way, machine);
-  const direct = await one(fleet, fleet.environment.connection.workflowService, machine);
-  const through = await one(fleet, connection.workflowService, machine);
+  const direct = await one(fleet, fleet.environment.connection, machine);
+  const through = await one(fleet, connection, machine);
   console.table({
     'heartbeat, direct': direct.heartbeats,
     'heartbeat, gateway': through.heartbeats,

@@ -217,6 +217,7 @@ describe('with a valid certificate', () => {
     const refused = codes.filter((code) => code === 'RESOURCE_EXHAUSTED').length;
     expect(refused).toBeGreaterThan(500);
     expect(codes).toContain('OK');
+    expect(fleet.site.denials(a.id)).toContain('GetSystemInfo limit-rate');
   });
 
   it('opens a thousand connections: a few are its share', async () => {
