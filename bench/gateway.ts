@@ -113,34 +113,35 @@ function usage(pid: number): { cpuSeconds: number; mebibytes: number } {
 /** All machines at once. */
 async function many(fleet: Fleet, way: Way, pid: number) {
   const connections: Connection[] = [];
-  const beating: { service: WorkflowService; taskToken: Uint8Array }[] = [];
+  const loops: Promise<void>[] = [];
+  const times: number[] = [];
+  let state: 'starting' | 'measuring' | 'over' = 'starting';
+  // From the start on: a step that does not heartbeat for some seconds is given up.
+  const beat = async (service: WorkflowService, taskToken: Uint8Array): Promise<void> => {
+    while (state !== 'over') {
+      const took = await timed(() =>
+        service.recordActivityTaskHeartbeat({ namespace: 'default', taskToken }),
+      );
+      if (state === 'measuring') times.push(took);
+      await sleep(Math.max(0, 1_000 - took));
+    }
+  };
   for (let n = 1; n <= MACHINES; n++) {
     const machine = await fleet.site.machine(way as Gateway, 1_000 + n);
     const connection = apiThrough(way, machine);
     connections.push(connection);
-    const service = connection.workflowService;
     await fleet.count(machine, 1);
-    beating.push({ service, taskToken: await poll(connection, machine) });
+    loops.push(beat(connection.workflowService, await poll(connection, machine)));
     // What waits until the connection is closed.
     for (let waiting = 0; waiting < POLLS; waiting++) poll(connection, machine).catch(() => undefined);
     await sleep(ENROL_MS);
   }
   const before = usage(pid);
-  const times: number[] = [];
-  const end = Date.now() + SECONDS * 1_000;
-  await Promise.all(
-    beating.map(async ({ service, taskToken }, n) => {
-      await sleep((n / MACHINES) * 1_000);
-      while (Date.now() < end) {
-        const took = await timed(() =>
-          service.recordActivityTaskHeartbeat({ namespace: 'default', taskToken }),
-        );
-        times.push(took);
-        await sleep(Math.max(0, 1_000 - took));
-      }
-    }),
-  );
+  state = 'measuring';
+  await sleep(SECONDS * 1_000);
+  state = 'over';
   const after = usage(pid);
+  await Promise.all(loops);
   for (const connection of connections) await connection.close();
   return {
     machines: MACHINES,
