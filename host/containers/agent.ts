@@ -12,13 +12,15 @@ import { type AgentBundle, bundleAgent } from './agent-bundle.ts';
 import { makeUserland, type Userland, userlandKey } from './debian.ts';
 import { ensureImage } from './ensure.ts';
 import { contentTag } from './image.ts';
-import { cachedLayer } from './layer.ts';
+import { cachedLayer, type Layer } from './layer.ts';
 import { makeTreeLayer } from './tree-layer.ts';
 
 const RECIPE = fileURLToPath(new URL('../../initrd/agent/', import.meta.url));
 /** Where the agent lives in the container. */
 const APP = '/usr/lib/iguana';
 const NODE = '/usr/bin/node';
+/** What the container runs. */
+export const AGENT_COMMAND = [NODE, `${APP}/agent.js`] as const;
 
 /**
  * The agent's image; made where the engine does not have it. Quick when it has: the sources are bundled to know.
@@ -34,18 +36,35 @@ export async function ensureAgentImage(
   onLine: (line: string) => void,
   entry?: string,
 ): Promise<string> {
-  const { userland, node, app, bundle, tag } = await agentContent(entry);
+  const content = await agentContent(entry);
   return await ensureImage(engine, paths, onLine, {
     name: 'agent',
-    tag,
-    layers: async (folder) => [
-      await cachedLayer(folder, userlandKey(userland), (path) => makeUserland(userland, path, onLine)),
-      await cachedLayer(folder, node, makeNodeLayer),
-      await cachedLayer(folder, app, (path) => makeAppLayer(bundle, path)),
-    ],
-    command: [NODE, `${APP}/agent.js`],
+    tag: content.tag,
+    layers: (folder) => layersOf(content, folder, onLine),
+    command: [...AGENT_COMMAND],
     env: ['NODE_ENV=production'],
   });
+}
+
+/**
+ * The layers of the agent's image, lowest first, from the cache or made.
+ * @param folder the cache of layers
+ * @param onLine told what is being done, a line for people
+ */
+export async function agentLayers(folder: string, onLine: (line: string) => void): Promise<readonly Layer[]> {
+  return await layersOf(await agentContent(), folder, onLine);
+}
+
+async function layersOf(
+  { userland, node, app, bundle }: Awaited<ReturnType<typeof agentContent>>,
+  folder: string,
+  onLine: (line: string) => void,
+): Promise<readonly Layer[]> {
+  return [
+    await cachedLayer(folder, userlandKey(userland), (path) => makeUserland(userland, path, onLine)),
+    await cachedLayer(folder, node, makeNodeLayer),
+    await cachedLayer(folder, app, (path) => makeAppLayer(bundle, path)),
+  ];
 }
 
 /** @returns the tag that the agent's image has for the sources as they are */

@@ -11,7 +11,11 @@ import { EPOCH_SECONDS } from './debian.ts';
 export interface LayerFile {
   /** Absolute path in the container. */
   readonly path: string;
-  readonly source: { readonly file: string } | { readonly content: string | Uint8Array };
+  readonly source:
+    | { readonly file: string }
+    | { readonly content: string | Uint8Array }
+    /** A symbolic link, with where it points. */
+    | { readonly link: string };
   /** Default 0644. */
   readonly mode?: number;
 }
@@ -25,9 +29,14 @@ export async function makeTreeLayer(files: readonly LayerFile[], path: string): 
     for (const name of [...folders].toSorted())
       archive.entry({ name: `${name}/`, type: 'directory', mode: 0o755, mtime });
     for (const file of files.toSorted((a, b) => (a.path < b.path ? -1 : 1))) {
+      const name = file.path.slice(1);
+      if ('link' in file.source) {
+        archive.entry({ name, type: 'symlink', linkname: file.source.link, mtime });
+        continue;
+      }
       const content =
         'file' in file.source ? await readFile(file.source.file) : Buffer.from(file.source.content);
-      archive.entry({ name: file.path.slice(1), mode: file.mode ?? 0o644, mtime }, content);
+      archive.entry({ name, mode: file.mode ?? 0o644, mtime }, content);
     }
     archive.finalize();
   };

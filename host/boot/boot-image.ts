@@ -1,0 +1,134 @@
+/** The boot image: a kernel and an initrd that every machine starts from. The same inputs give the same bytes. */
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { copyFile, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { execa } from 'execa';
+import { agentLayers } from '../containers/agent.ts';
+import { cachedLayer, type Layer } from '../containers/layer.ts';
+import { makeTreeLayer } from '../containers/tree-layer.ts';
+import { withLock } from '../lock.ts';
+import type { StatePaths } from '../state.ts';
+import { cpioOfTar } from './cpio.ts';
+import { type BootConfiguration, embeddedFiles } from './embedded.ts';
+import { type BootVariant, bootSystem } from './system.ts';
+
+/** Where the agent's container lies in a boot image that holds it; `initrd/boot/root/usr/lib/iguana/agent` looks there. */
+const AGENT_ROOT = 'usr/lib/iguana/agent-root';
+
+/** What is asked for. */
+export interface BootRequest extends BootConfiguration {
+  readonly variant: BootVariant;
+  /** Whether the agent's container is in it; otherwise it is pulled. */
+  readonly baked: boolean;
+  /** Where `vmlinuz` and `initrd.img` are put; made. */
+  readonly folder: string;
+  /** Told what is being done, a line for people. */
+  readonly onLine: (line: string) => void;
+}
+
+/** A share of the initrd. */
+export interface BootPart {
+  readonly name: 'system' | 'agent' | 'configuration';
+  readonly bytes: number;
+}
+
+/** What came of it. */
+export interface BootImage {
+  readonly kernel: string;
+  readonly kernelBytes: number;
+  readonly initrd: string;
+  readonly initrdBytes: number;
+  /** SHA-256 of the initrd, hexadecimal. */
+  readonly initrdSha256: string;
+  readonly parts: readonly BootPart[];
+}
+
+/**
+ * Makes a boot image; what does not change between two is in the cache.
+ * @throws Error with what mmdebstrap, bsdtar or zstd said
+ */
+export async function makeBootImage(paths: StatePaths, request: BootRequest): Promise<BootImage> {
+  const { variant, baked, folder, onLine } = request;
+  const cache = join(paths.cache, 'containers/layers');
+  const { system, agent } = await withLock(join(paths.cache, 'containers/boot.lock'), async () => ({
+    system: await systemArchive(variant, cache, onLine),
+    agent: baked ? await agentArchives(cache, onLine) : [],
+  }));
+  await mkdir(folder, { recursive: true });
+  const work = await mkdtemp(join(folder, '.work-'));
+  try {
+    const own = join(work, 'own');
+    await makeTreeLayer(await embeddedFiles(request), `${own}.tar`);
+    await cpioOfTar(`${own}.tar`, `${own}.cpio`);
+    const archives = [system.initrd.path, ...agent.map(({ path }) => path), `${own}.cpio`];
+    const initrd = join(folder, 'initrd.img');
+    const sha256 = await concatenate(archives, join(work, 'initrd.img'));
+    await rename(join(work, 'initrd.img'), initrd);
+    const kernel = join(folder, 'vmlinuz');
+    await copyFile(system.kernel.path, `${work}/vmlinuz`);
+    await rename(`${work}/vmlinuz`, kernel);
+    const configuration = (await stat(`${own}.cpio`)).size;
+    return {
+      kernel,
+      kernelBytes: system.kernel.bytes,
+      initrd,
+      initrdBytes: (await stat(initrd)).size,
+      initrdSha256: sha256,
+      parts: [
+        { name: 'system', bytes: system.initrd.bytes },
+        ...(baked
+          ? [{ name: 'agent' as const, bytes: agent.reduce((sum, { bytes }) => sum + bytes, 0) }]
+          : []),
+        { name: 'configuration', bytes: configuration },
+      ],
+    };
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+async function systemArchive(
+  variant: BootVariant,
+  cache: string,
+  onLine: (line: string) => void,
+): Promise<{ readonly initrd: Layer; readonly kernel: Layer }> {
+  const tar = await bootSystem(variant, cache, onLine);
+  const initrd = await cachedLayer(cache, { initrd: tar.diffId }, async (path) => {
+    onLine('boot image: compressing the system');
+    await cpioOfTar(tar.path, path, { exclude: ['./boot/*', './dev/*'] });
+  });
+  const kernel = await cachedLayer(cache, { kernel: tar.diffId }, async (path) => {
+    await execa('bsdtar', ['--extract', '--to-stdout', '--file', tar.path, './boot/vmlinuz-*'], {
+      stdout: { file: path },
+    });
+  });
+  return { initrd, kernel };
+}
+
+async function agentArchives(cache: string, onLine: (line: string) => void): Promise<readonly Layer[]> {
+  const archives: Layer[] = [];
+  for (const layer of await agentLayers(cache, onLine))
+    archives.push(
+      await cachedLayer(cache, { initrd: layer.diffId, folder: AGENT_ROOT }, async (path) => {
+        onLine('boot image: compressing the agent');
+        await cpioOfTar(layer.path, path, { folder: AGENT_ROOT, exclude: [`${AGENT_ROOT}/dev/*`] });
+      }),
+    );
+  return archives;
+}
+
+/** @returns SHA-256 of the whole, hexadecimal */
+async function concatenate(paths: readonly string[], to: string): Promise<string> {
+  const hash = createHash('sha256');
+  const output = createWriteStream(to);
+  await pipeline(async function* () {
+    for (const path of paths)
+      for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 })) {
+        hash.update(piece as Buffer);
+        yield piece as Buffer;
+      }
+  }, output);
+  return hash.digest('hex');
+}

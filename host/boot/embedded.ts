@@ -1,0 +1,80 @@
+/** What makes a boot image one's own: the files of `initrd/boot/root/`, its configuration, and the key whose containers it runs. */
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { LayerFile } from '../containers/tree-layer.ts';
+
+const ROOT = fileURLToPath(new URL('../../initrd/boot/root/', import.meta.url));
+
+/** What a boot image knows without being told by the kernel's command line. */
+export interface BootConfiguration {
+  /** Address of the gateway, `https://HOST:PORT`. */
+  readonly server?: string;
+  /** Digest of the gateway's authority, `sha256:…`. */
+  readonly ca?: string;
+  /** The container to pull, `HOST/REPOSITORY@sha256:…`. */
+  readonly agent?: string;
+  /** PEM; containers must be signed by it. Without a key none is pulled. */
+  readonly agentKey?: string;
+}
+
+/** The files, by path. */
+export async function embeddedFiles(configuration: BootConfiguration): Promise<readonly LayerFile[]> {
+  return [...(await ownFiles()), ...configurationFiles(configuration)];
+}
+
+async function ownFiles(): Promise<readonly LayerFile[]> {
+  const entries = await readdir(ROOT, { recursive: true, withFileTypes: true });
+  return await Promise.all(
+    entries
+      .filter((entry) => !entry.isDirectory())
+      .map(async (entry): Promise<LayerFile> => {
+        const file = join(entry.parentPath, entry.name);
+        const path = `/${relative(ROOT, file)}`;
+        if (entry.isSymbolicLink()) return { path, source: { link: await readlink(file) } };
+        const content = await readFile(file);
+        return {
+          path,
+          source: { content },
+          mode: content.subarray(0, 2).toString() === '#!' ? 0o755 : 0o644,
+        };
+      }),
+  );
+}
+
+function configurationFiles({ server, ca, agent, agentKey }: BootConfiguration): LayerFile[] {
+  const lines = Object.entries({ server, ca, agent }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${value}\n`],
+  );
+  const text = (path: string, content: string, mode?: number): LayerFile => ({
+    path,
+    source: { content },
+    ...(mode !== undefined && { mode }),
+  });
+  return [
+    ...(lines.length > 0 ? [text('/etc/iguana/boot.conf', lines.join(''), 0o600)] : []),
+    text('/etc/containers/policy.json', `${JSON.stringify(policyOf(agentKey !== undefined), null, 2)}\n`),
+    ...(agentKey === undefined
+      ? []
+      : [
+          text(KEY_PATH, agentKey),
+          text(
+            '/etc/containers/registries.d/default.yaml',
+            'default-docker:\n  use-sigstore-attachments: true\n',
+          ),
+        ]),
+  ];
+}
+
+const KEY_PATH = '/etc/iguana/agent.pub';
+
+/**
+ * containers-policy.json(5). The identity that was signed names a repository, not a tag: containers are pulled by digest.
+ */
+function policyOf(hasKey: boolean): unknown {
+  const signed = { type: 'sigstoreSigned', keyPath: KEY_PATH, signedIdentity: { type: 'matchRepository' } };
+  return {
+    default: [{ type: 'reject' }],
+    ...(hasKey && { transports: { docker: { '': [signed] } } }),
+  };
+}

@@ -1,0 +1,30 @@
+#!/bin/sh
+# Keeps the kernel modules that a boot image can need ($2: `virtual` or `generic`) in the root $1, and packs them so that the archive
+# around them can compress them.
+set -eu
+cd "$1"
+version=$(ls usr/lib/modules)
+cd "usr/lib/modules/$version"
+
+# What no installer needs: sound, cameras, radios, displays beyond the firmware's, old networks and their protocols.
+rm -rf kernel/sound kernel/drivers/media kernel/drivers/staging kernel/drivers/iio kernel/drivers/hwmon kernel/drivers/input/joystick
+rm -rf kernel/drivers/input/touchscreen kernel/drivers/infiniband kernel/drivers/isdn kernel/drivers/leds kernel/drivers/bluetooth
+rm -rf kernel/drivers/gpu kernel/drivers/comedi kernel/drivers/w1 kernel/drivers/rtc kernel/drivers/video kernel/drivers/power
+rm -rf kernel/drivers/net/wireless kernel/drivers/net/can kernel/drivers/net/hamradio kernel/drivers/net/ieee802154 kernel/drivers/net/wwan
+rm -rf kernel/drivers/net/arcnet kernel/drivers/net/fddi kernel/drivers/net/slip kernel/drivers/net/wan kernel/drivers/net/plip
+rm -rf kernel/net/bluetooth kernel/net/mac80211 kernel/net/wireless kernel/net/nfc kernel/net/can kernel/net/batman-adv kernel/net/ceph
+rm -rf kernel/net/appletalk kernel/net/atm kernel/net/ax25 kernel/net/netrom kernel/net/rose kernel/net/x25 kernel/net/sctp kernel/net/tipc
+rm -rf kernel/net/rds kernel/net/dccp kernel/net/l2tp kernel/net/6lowpan kernel/net/ieee802154 kernel/net/mac802154 kernel/net/phonet
+rm -rf kernel/net/openvswitch kernel/net/mptcp kernel/net/sched
+rm -rf kernel/fs/ceph kernel/fs/smb kernel/fs/nfs* kernel/fs/ocfs2 kernel/fs/gfs2 kernel/fs/dlm kernel/fs/orangefs kernel/fs/afs
+rm -rf kernel/fs/coda kernel/fs/jfs kernel/fs/nilfs2 kernel/fs/reiserfs kernel/fs/ubifs kernel/fs/jffs2 kernel/fs/ufs kernel/fs/hfs*
+rm -rf kernel/fs/bcachefs kernel/fs/befs kernel/fs/qnx* kernel/fs/sysv kernel/fs/minix kernel/fs/omfs kernel/fs/romfs kernel/fs/9p kernel/net/9p
+rm -rf kernel/net/sunrpc kernel/net/netfilter/ipset kernel/net/netfilter/ipvs kernel/drivers/md/dm-vdo kernel/drivers/target
+rm -rf kernel/virt kernel/arch/x86/kvm
+case $2 in
+  virtual) rm -rf kernel/drivers/scsi/[a-uw-z]* kernel/drivers/usb/serial kernel/drivers/usb/gadget kernel/drivers/mtd ;;
+esac
+find . -name '*.ko.xz' -exec xz --decompress {} +
+cd ../../../..
+chroot . depmod "$version"
+rm -f usr/lib/modules/"$version"/modules.*map
