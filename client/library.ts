@@ -115,8 +115,12 @@ export class Iguana {
     return started;
   }
 
-  /** Asks this host to run the agent of an install. Asked after the start: requests without an install are dropped. */
+  /**
+   * Asks this host to run the agent of an install; a machine that is installed itself runs its own. Asked after the start: requests
+   * without an install are dropped.
+   */
   async requestAgent(machineId: string, target: Target): Promise<void> {
+    if (target.kind === 'machine') return;
     await requestAgent(this.#paths, {
       machineId,
       folders: target.kind === 'file' ? [dirname(target.path)] : [],

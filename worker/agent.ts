@@ -2,16 +2,21 @@
  * The agent: the steps on one machine, taken from that machine's own task queue. Runs in the agent container. On a machine
  * that it installs, it knows a gateway, enrols there, and is told who it is; beside a server, `IGUANA_MACHINE` tells it.
  */
+import { join } from 'node:path';
 import { agentActivities } from '../activities/agent.ts';
-import { statePaths } from '../host/state.ts';
+import type { ImageLibrary } from '../activities/images/library.ts';
+import { servedLibrary } from '../activities/images/served-library.ts';
+import { type StatePaths, statePaths } from '../host/state.ts';
 import { machineQueue } from '../workflows/api.ts';
 import { enrolMachine } from './enrolment/enrol.ts';
 import { gatewaySource } from './enrolment/gateway-source.ts';
-import { enrolmentSettings } from './enrolment/settings.ts';
+import { type EnrolmentSettings, enrolmentSettings } from './enrolment/settings.ts';
+import { tlsFolder } from './enrolment/tls-files.ts';
 import { installLogger } from './log.ts';
 import { runWorker } from './run-worker.ts';
 
 const logger = installLogger('agent');
+const paths = statePaths();
 const settings = enrolmentSettings(process.env);
 const enrolled = settings && (await enrolMachine(settings, logger, new AbortController().signal));
 const machineId = enrolled?.machineId ?? process.env.IGUANA_MACHINE;
@@ -25,9 +30,15 @@ await runWorker(
   logger,
   {
     taskQueue: machineQueue(machineId),
-    activities: agentActivities(statePaths()),
+    activities: settings ? agentActivities(paths, gatewayImages(settings, paths)) : agentActivities(paths),
     // The steps of an install follow one another; a cancelled one may still be cleaning up while `release` runs.
     maxConcurrentActivityTaskExecutions: 4,
   },
   settings && enrolled && gatewaySource(settings, enrolled, logger),
 );
+
+/** The images of a machine that has no store: through the same door as everything else. */
+function gatewayImages(to: EnrolmentSettings, { run }: StatePaths): ImageLibrary {
+  const url = new URL('/images', to.gateway).href;
+  return servedLibrary({ url, certDir: tlsFolder(to), folder: join(run, 'image-files') });
+}

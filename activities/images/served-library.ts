@@ -17,11 +17,18 @@ export interface ServedOptions {
   readonly folder: string;
 }
 
+/** Less than a gateway gives each machine: its steps and its heartbeats need some, too. */
+const CONNECTIONS = 4;
+
 /** @returns a library that keeps what it has fetched as a file, so that a step which is tried again has it */
 export function servedLibrary({ url, certDir, folder }: ServedOptions): ImageLibrary {
   return {
     name: url,
-    open: (digest) => openSource([`${url}@${digest}`], certDir === undefined ? {} : { certDir }),
+    open: (digest) =>
+      openSource([`${url}@${digest}`], {
+        connections: CONNECTIONS,
+        ...(certDir !== undefined && { certDir }),
+      }),
     async file(source, blob) {
       const path = join(folder, blob.digest.slice('sha256:'.length));
       const found = await digestOfFile(path).catch(() => undefined);

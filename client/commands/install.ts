@@ -1,5 +1,7 @@
 /** `iguana install`: install a system onto a disk image or a disk of this host. */
 import { type Command, Option } from 'commander';
+import type { Target } from '../../activities/contract.ts';
+import { usageError } from '../errors.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { Output } from '../output/output.ts';
 import { person } from '../person.ts';
@@ -7,7 +9,7 @@ import { action, define } from './define.ts';
 import { connectStarting, follow } from './following.ts';
 
 interface InstallOptions {
-  readonly disk: string;
+  readonly disk?: string;
   readonly size?: string;
   readonly yes?: boolean;
   readonly machine?: string;
@@ -19,18 +21,22 @@ interface InstallOptions {
 export function registerInstall(program: Command): void {
   define(program, {
     usage: 'install <profile...>',
-    summary: 'install onto a disk image or a disk of this host',
+    summary: 'install onto a disk image, a disk of this host, or a machine that has enrolled',
     description:
       'Profiles are layers: later ones win. They are checked before anything is touched, every mistake at once.\n' +
       'Where the plan destroys data it is shown, and you are asked for the name of the disk; without a terminal the\n' +
       'install waits for `iguana approve` (exit status 4), or --yes consents beforehand.',
     examples: [
       ['install site.yaml web.yaml --disk web.img --size 16G', 'onto a new disk image'],
+      ['install site.yaml --machine 4c4c4544-0042-…', 'onto a machine that was started from the boot image'],
       ['install site.yaml --disk /dev/disk/by-id/nvme-…', 'onto a disk of this host'],
       ['install site.yaml --disk web.img --detach', 'and let it work by itself'],
     ],
   })
-    .requiredOption('--disk <file|device>', 'a disk image, made where it does not exist, or a whole disk')
+    .option(
+      '--disk <file|device>',
+      'a disk image, made where it does not exist, or a whole disk; without it --machine installs itself',
+    )
     .option('--size <size>', 'size of a new disk image, e.g. 16G; default 8G')
     .option('--yes', 'consent to whatever the plan destroys; kept in the history with your name')
     .option(
@@ -56,7 +62,8 @@ async function install(
     import('../install/start.ts'),
   ]);
   const layers = await readLayers(profiles);
-  const { target, machineId } = await resolveTarget(options.disk, options.size);
+  const { target, machineId } =
+    options.disk === undefined ? enrolledMachine(options) : await resolveTarget(options.disk, options.size);
   const id = options.machine === undefined ? machineId : checkMachineId(options.machine);
   await using iguana = await connectStarting(output);
   await startInstall(output, iguana, {
@@ -67,4 +74,17 @@ async function install(
     ...(target.kind === 'file' && { assumeFirmware: options.firmware }),
   });
   return options.detach ? EXIT.ok : (await follow(output, iguana, id)).exitCode;
+}
+
+/** A machine that was started from the boot image: its agent finds out which disks it has. */
+function enrolledMachine({ machine, size }: InstallOptions): {
+  readonly target: Target;
+  readonly machineId: string;
+} {
+  if (machine === undefined)
+    throw usageError('neither --disk nor --machine says what is installed', {
+      remedy: '`iguana machine ls` lists the machines that have enrolled.',
+    });
+  if (size !== undefined) throw usageError('--size is for new disk images: it needs --disk');
+  return { target: { kind: 'machine' }, machineId: machine };
 }

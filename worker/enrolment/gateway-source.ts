@@ -6,6 +6,7 @@ import type { ConnectionSource } from '../run-worker.ts';
 import { type Enrolled, enrolMachine, renewMachine } from './enrol.ts';
 import { GatewayRefused } from './gateway-client.ts';
 import type { EnrolmentSettings } from './settings.ts';
+import { writeTlsFiles } from './tls-files.ts';
 
 /** The next certificate is asked for when this part of the lifetime has passed. */
 const RENEWED_AFTER = 2 / 3;
@@ -23,6 +24,7 @@ export function gatewaySource(
   let present = first;
   return {
     async connect() {
+      await writeTlsFiles(settings, present);
       return { connection: await connect(settings, present), namespace: present.namespace };
     },
     /**
@@ -36,6 +38,7 @@ export function gatewaySource(
         try {
           await sleep(renewalDelay(present), undefined, { signal });
           present = await next(settings, present, logger, signal);
+          await writeTlsFiles(settings, present);
           const old = worker.connection;
           worker.connection = await connect(settings, present);
           logger.info({ expiresAt: new Date(present.expiresAt).toISOString() }, 'certificate renewed');
