@@ -1,6 +1,7 @@
 /** The `iguana` command line. Commands load what they need when they run: `--help` and `status` stay quick. */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { registerBoot } from './commands/boot.ts';
 import { registerCompletion } from './commands/completion.ts';
 import { registerDecisions } from './commands/decisions.ts';
 import { withCommonOptions } from './commands/define.ts';
@@ -53,6 +54,7 @@ export function buildProgram(): Command {
   registerSecret(program);
   program.commandsGroup('Machines:');
   registerMachine(program);
+  registerBoot(program);
   program.commandsGroup('Processes:');
   registerServer(program);
   registerWorker(program);

@@ -4,8 +4,11 @@ import type { AgentActivities } from '../contract.ts';
 import { runTool } from '../disk/command.ts';
 import { failure } from '../failures.ts';
 
+/** The first real-time signal that programs see: the C library keeps two for itself (signal(7)). */
+const SIGRTMIN = 34;
+
 /** Signals by which systemd's process 1 starts a clean reboot or power-off; see systemd(1), "Signals". */
-const SIGNALS = { reboot: 'RTMIN+5', poweroff: 'RTMIN+4' } as const;
+const SIGNALS = { reboot: SIGRTMIN + 5, poweroff: SIGRTMIN + 4 } as const;
 
 /**
  * Asks process 1 of the machine to reboot or power off; it does so after this step has been reported.
@@ -19,5 +22,5 @@ export const leave: AgentActivities['leave'] = async ({ action, target }) => {
   if (init !== 'systemd')
     throw failure('CommandFailed', `${doing}: process 1 is ${init}, not systemd, and knows no such signal`);
   await runTool('sync', [], { doing });
-  await runTool('kill', ['-s', SIGNALS[action], '1'], { doing });
+  process.kill(1, SIGNALS[action]);
 };

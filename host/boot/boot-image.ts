@@ -12,10 +12,11 @@ import { withLock } from '../lock.ts';
 import type { StatePaths } from '../state.ts';
 import { cpioOfTar } from './cpio.ts';
 import { type BootConfiguration, embeddedFiles } from './embedded.ts';
+import { SQUASHFS_OPTIONS, squashfsOfLayers } from './squashfs.ts';
 import { type BootVariant, bootSystem } from './system.ts';
 
 /** Where the agent's container lies in a boot image that holds it; `initrd/boot/root/usr/lib/iguana/agent` looks there. */
-const AGENT_ROOT = 'usr/lib/iguana/agent-root';
+const AGENT_FILE = '/usr/lib/iguana/agent.squashfs';
 
 /** What is asked for. */
 export interface BootRequest extends BootConfiguration {
@@ -54,7 +55,7 @@ export async function makeBootImage(paths: StatePaths, request: BootRequest): Pr
   const cache = join(paths.cache, 'containers/layers');
   const { system, agent } = await withLock(join(paths.cache, 'containers/boot.lock'), async () => ({
     system: await systemArchive(variant, cache, onLine),
-    agent: baked ? await agentArchives(cache, onLine) : [],
+    agent: baked ? await agentArchive(cache, onLine) : undefined,
   }));
   await mkdir(folder, { recursive: true });
   const work = await mkdtemp(join(folder, '.work-'));
@@ -62,7 +63,7 @@ export async function makeBootImage(paths: StatePaths, request: BootRequest): Pr
     const own = join(work, 'own');
     await makeTreeLayer(await embeddedFiles(request), `${own}.tar`);
     await cpioOfTar(`${own}.tar`, `${own}.cpio`);
-    const archives = [system.initrd.path, ...agent.map(({ path }) => path), `${own}.cpio`];
+    const archives = [system.initrd.path, ...(agent ? [agent.path] : []), `${own}.cpio`];
     const initrd = join(folder, 'initrd.img');
     const sha256 = await concatenate(archives, join(work, 'initrd.img'));
     await rename(join(work, 'initrd.img'), initrd);
@@ -78,9 +79,7 @@ export async function makeBootImage(paths: StatePaths, request: BootRequest): Pr
       initrdSha256: sha256,
       parts: [
         { name: 'system', bytes: system.initrd.bytes },
-        ...(baked
-          ? [{ name: 'agent' as const, bytes: agent.reduce((sum, { bytes }) => sum + bytes, 0) }]
-          : []),
+        ...(agent ? [{ name: 'agent' as const, bytes: agent.bytes }] : []),
         { name: 'configuration', bytes: configuration },
       ],
     };
@@ -97,7 +96,7 @@ async function systemArchive(
   const tar = await bootSystem(variant, cache, onLine);
   const initrd = await cachedLayer(cache, { initrd: tar.diffId }, async (path) => {
     onLine('boot image: compressing the system');
-    await cpioOfTar(tar.path, path, { exclude: ['./boot/*', './dev/*'] });
+    await cpioOfTar(tar.path, path, ['./boot/*', './dev/*']);
   });
   const kernel = await cachedLayer(cache, { kernel: tar.diffId }, async (path) => {
     await execa('bsdtar', ['--extract', '--to-stdout', '--file', tar.path, './boot/vmlinuz-*'], {
@@ -107,16 +106,21 @@ async function systemArchive(
   return { initrd, kernel };
 }
 
-async function agentArchives(cache: string, onLine: (line: string) => void): Promise<readonly Layer[]> {
-  const archives: Layer[] = [];
-  for (const layer of await agentLayers(cache, onLine))
-    archives.push(
-      await cachedLayer(cache, { initrd: layer.diffId, folder: AGENT_ROOT }, async (path) => {
-        onLine('boot image: compressing the agent');
-        await cpioOfTar(layer.path, path, { folder: AGENT_ROOT, exclude: [`${AGENT_ROOT}/dev/*`] });
-      }),
-    );
-  return archives;
+async function agentArchive(cache: string, onLine: (line: string) => void): Promise<Layer> {
+  const layers = await agentLayers(cache, onLine);
+  const key = { initrd: layers.map(({ diffId }) => diffId), at: AGENT_FILE, options: SQUASHFS_OPTIONS };
+  return await cachedLayer(cache, key, async (path) => {
+    onLine('boot image: compressing the agent');
+    const work = await mkdtemp(`${path}.work-`);
+    try {
+      const filesystem = join(work, 'agent.squashfs');
+      await squashfsOfLayers(layers, filesystem);
+      await makeTreeLayer([{ path: AGENT_FILE, source: { file: filesystem } }], join(work, 'agent.tar'));
+      await cpioOfTar(join(work, 'agent.tar'), path);
+    } finally {
+      await rm(work, { recursive: true, force: true });
+    }
+  });
 }
 
 /** @returns SHA-256 of the whole, hexadecimal */
