@@ -26,9 +26,12 @@ export class Site {
   readonly environment: NodeJS.ProcessEnv;
   #server: ChildProcess | undefined;
 
-  /** @param root its state folder; made, and removed by {@link Site.remove} */
-  constructor(root: string) {
-    this.environment = { ...process.env, IGUANA_STATE: root };
+  /**
+   * @param root its state folder; made, and removed by {@link Site.remove}
+   * @param environment of the server, besides
+   */
+  constructor(root: string, environment: NodeJS.ProcessEnv = {}) {
+    this.environment = { ...process.env, ...environment, IGUANA_STATE: root };
     this.paths = statePaths(this.environment);
   }
 
@@ -50,6 +53,13 @@ export class Site {
   /** A library connection to this Iguana. */
   connect(): Iguana {
     return Iguana.connect({ paths: this.paths });
+  }
+
+  /** Where installed systems report, as this host reaches it. */
+  async reportAddress(): Promise<string> {
+    const record = await findServer(this.paths);
+    if (!record) throw new Error('the server does not run');
+    return record.reportAddress;
   }
 
   /** Stops the server in order. */

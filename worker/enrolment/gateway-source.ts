@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import type { ConnectionSource } from '../run-worker.ts';
+import { tellAlive } from './alive.ts';
 import { type Enrolled, enrolMachine, renewMachine } from './enrol.ts';
 import { GatewayRefused } from './gateway-client.ts';
 import type { EnrolmentSettings } from './settings.ts';
@@ -33,6 +34,8 @@ export function gatewaySource(
      * the machine, not by the connection. A poll that waits on the old connection stays there until it ends.
      */
     async lookAfter(worker, signal) {
+      const { aliveFile } = settings;
+      const alive = aliveFile === undefined ? undefined : tellAlive(aliveFile, worker, logger, signal);
       const olds = new Set<NativeConnection>();
       while (!signal.aborted) {
         try {
@@ -52,6 +55,7 @@ export function gatewaySource(
       }
       // An open connection would keep the process from ending.
       for (const old of olds) await closeOld(old, olds, logger);
+      await alive;
     },
   };
 }

@@ -9,13 +9,16 @@ export interface EnrolmentSettings {
   readonly tokenFile?: string;
   /** Where the key is kept. */
   readonly folder: string;
+  /** Touched while there is contact; absent where no watchdog looks. */
+  readonly aliveFile?: string;
 }
 
 /** In memory: a machine that boots from the network has nothing else. */
 const DEFAULT_FOLDER = '/run/iguana/identity';
 
 /**
- * Reads `IGUANA_GATEWAY` (https://HOST:PORT), `IGUANA_CA_DIGEST`, `IGUANA_TOKEN_FILE` and `IGUANA_IDENTITY_DIR`.
+ * Reads `IGUANA_GATEWAY` (https://HOST:PORT), `IGUANA_CA_DIGEST`, `IGUANA_TOKEN_FILE`, `IGUANA_IDENTITY_DIR` and
+ * `IGUANA_ALIVE_FILE`.
  * @returns undefined where no gateway is named: the agent connects to Temporal itself
  * @throws Error naming what is wrong
  */
@@ -38,5 +41,6 @@ export function enrolmentSettings(env: NodeJS.ProcessEnv): EnrolmentSettings | u
     caDigest: `sha256:${hex.toLowerCase()}`,
     ...(tokenFile && { tokenFile }),
     folder: env.IGUANA_IDENTITY_DIR ?? DEFAULT_FOLDER,
+    ...(env.IGUANA_ALIVE_FILE && { aliveFile: env.IGUANA_ALIVE_FILE }),
   };
 }

@@ -33,16 +33,6 @@ let undisturbed: DiskContent;
 let undisturbedBytes: number;
 let dataBytes: number;
 
-beforeAll(async () => {
-  site = new Site(mkdtempSync(join(tmpdir(), 'iguana-kill-')));
-  await site.start();
-  const { path, status, writtenBytes } = await install('undisturbed');
-  undisturbed = diskContent(path);
-  undisturbedBytes = writtenBytes;
-  dataBytes = status.image?.dataBytes ?? 0;
-});
-afterAll(() => site.remove());
-
 /** What disturbs an install: called with every state that is seen, several times a second. */
 type Disturb = (iguana: Iguana, status: InstallStatus) => Promise<void>;
 
@@ -112,66 +102,85 @@ const PATIENCE = { timeout: 1_200_000 };
 /** Phases that last long enough to be seen; the others are over within a poll. */
 const BOUNDARIES: readonly Phase[] = ['probe', 'partition', 'write', 'personalise', 'bootloader', 'verify'];
 
-describe('killed at each phase boundary', PATIENCE, () => {
-  it.each(['agent', 'workers', 'temporal', 'all'] as const)('%s', async (victim) => {
-    const hit: Phase[] = [];
-    // A phase may pass unseen while the kill in the one before takes its time: the next install is killed only there.
-    for (let attempt = 1; attempt <= 3 && BOUNDARIES.some((phase) => !hit.includes(phase)); attempt += 1) {
-      const machineId = `boundary-${victim}-${attempt}`;
-      const { path, status } = await install(
-        machineId,
-        atEachPhase(victim, attempt === 1 ? PHASES : BOUNDARIES, hit),
-      );
-      await expectLikeUndisturbed(machineId, path, status);
-    }
-    expect(hit).toEqual(expect.arrayContaining([...BOUNDARIES]));
-  });
-});
-
-describe('killed inside', PATIENCE, () => {
-  const phases = ['partition', 'write', 'personalise'] as const;
-  const cases = phases.flatMap((phase) =>
-    (['agent', 'all'] as const).map((victim) => [phase, victim] as const),
-  );
-
-  it.each(cases)('%s, %s, at several moments', async (phase, victim) => {
-    const delays = [0, 150, 400];
-    const machineId = `inside-${phase}-${victim}`;
-    const { path, status, writtenBytes } = await install(machineId, async (_, { phases: states }) => {
-      const running = states.find(({ state }) => state === 'running')?.phase;
-      const delay = running === phase ? delays.shift() : undefined;
-      if (delay === undefined) return;
-      await sleep(delay);
-      await site.kill(victim);
-      // The next attempt begins when the heartbeat of this one has timed out.
-      await sleep(11_000);
+/** Registers the tests; one after the other, beside others. */
+export function killTests(): void {
+  describe('kill -9', { concurrent: false }, () => {
+    beforeAll(async () => {
+      site = new Site(mkdtempSync(join(tmpdir(), 'iguana-kill-')));
+      await site.start();
+      const { path, status, writtenBytes } = await install('undisturbed');
+      undisturbed = diskContent(path);
+      undisturbedBytes = writtenBytes;
+      dataBytes = status.image?.dataBytes ?? 0;
     });
-    await expectLikeUndisturbed(machineId, path, status);
-    if (phase === 'write') await expectLittleAgain(machineId, writtenBytes, 3 - delays.length);
-  });
-});
+    afterAll(() => site.remove());
 
-describe('killed inside the build', PATIENCE, () => {
-  it.each(['workers', 'all'] as const)('%s: builds again, once, and finishes', async (victim) => {
-    const building = new Site(mkdtempSync(join(tmpdir(), 'iguana-kill-build-')));
-    const outer = site;
-    try {
-      await building.start();
-      site = building;
-      const moments = [3_000, 12_000];
-      const machineId = `build-${victim}`;
-      const { path, status } = await install(machineId, async (_, { phase }) => {
-        const moment = phase === 'build' ? moments.shift() : undefined;
-        if (moment === undefined) return;
-        await sleep(moment);
-        await building.kill(victim);
-        await sleep(11_000);
+    describe('killed at each phase boundary', PATIENCE, () => {
+      it.each(['agent', 'workers', 'temporal', 'all'] as const)('%s', async (victim) => {
+        const hit: Phase[] = [];
+        // A phase may pass unseen while the kill in the one before takes its time: the next install is killed only there.
+        for (
+          let attempt = 1;
+          attempt <= 3 && BOUNDARIES.some((phase) => !hit.includes(phase));
+          attempt += 1
+        ) {
+          const machineId = `boundary-${victim}-${attempt}`;
+          const { path, status } = await install(
+            machineId,
+            atEachPhase(victim, attempt === 1 ? PHASES : BOUNDARIES, hit),
+          );
+          await expectLikeUndisturbed(machineId, path, status);
+        }
+        expect(hit).toEqual(expect.arrayContaining([...BOUNDARIES]));
       });
-      await expectLikeUndisturbed(machineId, path, status);
-      expect(moments).toEqual([]);
-    } finally {
-      site = outer;
-      await building.remove();
-    }
+    });
+
+    describe('killed inside', PATIENCE, () => {
+      const phases = ['partition', 'write', 'personalise'] as const;
+      const cases = phases.flatMap((phase) =>
+        (['agent', 'all'] as const).map((victim) => [phase, victim] as const),
+      );
+
+      it.each(cases)('%s, %s, at several moments', async (phase, victim) => {
+        const delays = [0, 150, 400];
+        const machineId = `inside-${phase}-${victim}`;
+        const { path, status, writtenBytes } = await install(machineId, async (_, { phases: states }) => {
+          const running = states.find(({ state }) => state === 'running')?.phase;
+          const delay = running === phase ? delays.shift() : undefined;
+          if (delay === undefined) return;
+          await sleep(delay);
+          await site.kill(victim);
+          // The next attempt begins when the heartbeat of this one has timed out.
+          await sleep(11_000);
+        });
+        await expectLikeUndisturbed(machineId, path, status);
+        if (phase === 'write') await expectLittleAgain(machineId, writtenBytes, 3 - delays.length);
+      });
+    });
+
+    describe('killed inside the build', PATIENCE, () => {
+      it.each(['workers', 'all'] as const)('%s: builds again, once, and finishes', async (victim) => {
+        const building = new Site(mkdtempSync(join(tmpdir(), 'iguana-kill-build-')));
+        const outer = site;
+        try {
+          await building.start();
+          site = building;
+          const moments = [3_000, 12_000];
+          const machineId = `build-${victim}`;
+          const { path, status } = await install(machineId, async (_, { phase }) => {
+            const moment = phase === 'build' ? moments.shift() : undefined;
+            if (moment === undefined) return;
+            await sleep(moment);
+            await building.kill(victim);
+            await sleep(11_000);
+          });
+          await expectLikeUndisturbed(machineId, path, status);
+          expect(moments).toEqual([]);
+        } finally {
+          site = outer;
+          await building.remove();
+        }
+      });
+    });
   });
-});
+}

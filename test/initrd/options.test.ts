@@ -1,0 +1,96 @@
+/** What a machine makes of the words it was started with: the boot image's own script, run as it is. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { describe, expect, it } from 'vitest';
+import { folderWith } from '../client/folder.ts';
+
+const SCRIPT = fileURLToPath(new URL('../../initrd/boot/root/usr/lib/iguana/options', import.meta.url));
+const CA = `sha256:${'a'.repeat(64)}`;
+const TOLD = `quiet iguana.server=https://10.0.0.1:7281 iguana.ca=${CA}`;
+
+async function told(words: string, configuration?: string) {
+  const folder = folderWith({ cmdline: `${words}\n`, ...(configuration && { 'boot.conf': configuration }) });
+  const run = join(folder, 'run');
+  const { exitCode, stdout, stderr } = await execa('sh', [SCRIPT, join(folder, 'cmdline'), folder, run], {
+    reject: false,
+  });
+  const file = (name: string) =>
+    existsSync(join(run, name)) ? readFileSync(join(run, name), 'utf8') : undefined;
+  return { status: exitCode, said: stdout, stderr, file, run };
+}
+
+it('tells the agent where to enrol, and keeps the token to root', async () => {
+  const { status, file, run, said } = await told(`${TOLD} iguana.token=s3cret`);
+  expect(status).toBe(0);
+  expect(file('agent.env')).toContain('IGUANA_GATEWAY=https://10.0.0.1:7281\n');
+  expect(file('agent.env')).toContain(`IGUANA_CA_DIGEST=${CA}\n`);
+  expect(file('agent.env')).not.toContain('s3cret');
+  expect(file('token')).toBe('s3cret\n');
+  expect(statSync(join(run, 'token')).mode & 0o777).toBe(0o600);
+  expect(statSync(join(run, 'agent.env')).mode & 0o777).toBe(0o600);
+  expect(said).not.toContain('s3cret');
+  expect(file('debug')).toBeUndefined();
+});
+
+it('takes what the boot image knows, and lets the command line say more', async () => {
+  const own = `server=https://a.example:7281\nca=${CA}\n`;
+  const { status, file } = await told('quiet iguana.server=https://b.example:7281 iguana.watchdog=60', own);
+  expect(status).toBe(0);
+  expect(file('agent.env')).toContain('IGUANA_GATEWAY=https://b.example:7281\n');
+  expect(file('watchdog')).toBe('60\n');
+});
+
+it('keeps an agent that is to be pulled, and the wish for a shell', async () => {
+  const { file } = await told(`${TOLD} iguana.agent=r.example/agent@${CA} rd.iguana.debug`);
+  expect(file('agent-image')).toBe(`r.example/agent@${CA}\n`);
+  expect(file('debug')).toBe('');
+});
+
+it('has no watchdog where none is wanted', async () => {
+  expect((await told(`${TOLD} iguana.watchdog=0`)).file('watchdog')).toBeUndefined();
+  expect((await told(TOLD)).file('watchdog')).toBe('3600\n');
+});
+
+it('takes no word for a pattern', async () => {
+  const { status, file } = await told(`${TOLD} iguana.token=*`);
+  expect(status).toBe(0);
+  expect(file('token')).toBe('*\n');
+});
+
+describe('says what is wrong and what to do, and starts no agent', () => {
+  it.each([
+    ['nothing', 'quiet', /nobody has told this machine[\s\S]*what to do: boot it with iguana\.server=/],
+    ['an address without TLS', `iguana.server=http://a iguana.ca=${CA}`, /no address that begins with https/],
+    ['no authority', 'iguana.server=https://a', /iguana\.ca is missing/],
+    [
+      'an authority that is none',
+      'iguana.server=https://a iguana.ca=sha256:12',
+      /iguana\.ca=sha256:12 is no digest/,
+    ],
+    ['an unknown option', `${TOLD} iguana.tokn=x`, /unknown options: iguana\.tokn/],
+    ['a watchdog that is no number', `${TOLD} iguana.watchdog=soon`, /iguana\.watchdog=soon is no number/],
+  ])('%s', async (_, words, message) => {
+    const { status, said, file } = await told(words);
+    expect(status).toBe(1);
+    expect(said).toMatch(message);
+    expect(said).toContain('what to do:');
+    expect(file('agent.env')).toBeUndefined();
+  });
+
+  it('another authority than that of the boot image', async () => {
+    const { status, said } = await told(
+      `quiet iguana.ca=sha256:${'b'.repeat(64)}`,
+      `server=https://a\nca=${CA}\n`,
+    );
+    expect(status).toBe(1);
+    expect(said).toContain('is not that of this boot image');
+  });
+});
+
+it('names options of the original Iguana that it does not follow', async () => {
+  const { status, said } = await told(`${TOLD} rd.iguana.control_url=tftp://a/b`);
+  expect(status).toBe(0);
+  expect(said).toContain('not followed by this version: rd.iguana.control_url');
+});
