@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
+import { errorCode } from '../../image/io-error.ts';
 import { reportProgress } from '../progress.ts';
-import { errorCode } from './io-failure.ts';
 
 const POLL_MS = 200;
 

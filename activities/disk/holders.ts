@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { open, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { attribute } from '../../host/disk-identity.ts';
-import { errorCode } from './io-failure.ts';
+import { errorCode } from '../../image/io-error.ts';
 import { type MountInfo, parseMountInfo } from './mounts.ts';
 
 /** Where the kernel's lists are; another root in tests. */

@@ -1,8 +1,9 @@
 /** Disk images as files. */
 import { link, open, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { errorCode } from '../../image/io-error.ts';
 import { failure } from '../failures.ts';
-import { errorCode, ioFailure } from './io-failure.ts';
+import { ioFailure } from './io-failure.ts';
 
 /**
  * The size of a disk image.

@@ -1,13 +1,9 @@
 /** Failures of system calls on a disk, in the terms of the catalogue. */
+import { errorCode } from '../../image/io-error.ts';
 import { failure } from '../failures.ts';
 
 const GONE = new Set(['ENXIO', 'ENODEV', 'ENOMEDIUM', 'ENOENT']);
 const BROKEN = new Set(['EIO', 'EREMOTEIO', 'ETIMEDOUT']);
-
-/** The code of a system error, e.g. `EIO`; undefined for anything else. */
-export function errorCode(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
-}
 
 /**
  * Names the failure of reading or writing a disk.

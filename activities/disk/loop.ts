@@ -1,7 +1,7 @@
 /** Loop devices: disk images as block devices. */
 import { stat } from 'node:fs/promises';
+import { errorCode } from '../../image/io-error.ts';
 import { runTool } from './command.ts';
-import { errorCode } from './io-failure.ts';
 
 /** What `losetup --json --list` prints, as far as it is used here. */
 interface LosetupJson {

@@ -4,8 +4,8 @@
 import { mkdir, readdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { errorCode } from '../../image/io-error.ts';
 import { runTool } from './command.ts';
-import { errorCode } from './io-failure.ts';
 
 const BASE = '/run/iguana/mnt';
 /** A tool that was just killed may hold a mount for a moment longer. */

@@ -3,9 +3,9 @@ import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { attribute } from '../../host/disk-identity.ts';
+import { errorCode } from '../../image/io-error.ts';
 import { failure } from '../failures.ts';
 import { runTool } from './command.ts';
-import { errorCode } from './io-failure.ts';
 import { deviceNumber } from './loop.ts';
 import type { TableEntry } from './partition-table.ts';
 

@@ -2,13 +2,13 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { devicePath } from '../../host/disk-identity.ts';
+import { errorCode } from '../../image/io-error.ts';
 import type { DiskFacts } from '../../manifest/schema/facts.ts';
 import { runTool } from '../disk/command.ts';
 import { diskContents } from '../disk/contents.ts';
 import type { IdentifiedDisk } from '../disk/disk.ts';
 import type { NotedDisk } from '../disk/head-note.ts';
 import { diskHolders } from '../disk/holders.ts';
-import { errorCode } from '../disk/io-failure.ts';
 import { parseMountInfo } from '../disk/mounts.ts';
 import { isOwnDisk } from '../partition/own-disk.ts';
 

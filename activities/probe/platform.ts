@@ -3,8 +3,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { attribute } from '../../host/disk-identity.ts';
 import { usableUuid } from '../../host/machine-id.ts';
+import { errorCode } from '../../image/io-error.ts';
 import type { Facts } from '../../manifest/schema/facts.ts';
-import { errorCode } from '../disk/io-failure.ts';
 
 /** UEFI 2.10, 3.3: variable SecureBoot of EFI_GLOBAL_VARIABLE. */
 const SECURE_BOOT = 'firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c';

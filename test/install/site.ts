@@ -25,6 +25,7 @@ export class Site {
   readonly paths: StatePaths;
   readonly environment: NodeJS.ProcessEnv;
   #server: ChildProcess | undefined;
+  static #starting: Promise<void> = Promise.resolve();
 
   /**
    * @param root its state folder; made, and removed by {@link Site.remove}
@@ -35,8 +36,20 @@ export class Site {
     this.paths = statePaths(this.environment);
   }
 
-  /** Starts the server and waits until it is ready. */
+  /** Starts the server and waits until it is ready; one after the other, since servers that start at once find the same ports free. */
   async start(): Promise<void> {
+    const before = Site.#starting;
+    const ready = Promise.withResolvers<void>();
+    Site.#starting = ready.promise;
+    await before;
+    try {
+      await this.#start();
+    } finally {
+      ready.resolve();
+    }
+  }
+
+  async #start(): Promise<void> {
     await mkdir(this.paths.logs, { recursive: true });
     const log = await open(join(this.paths.logs, 'server.log'), 'a');
     this.#server = spawn(process.execPath, [SERVER], {
