@@ -53,7 +53,10 @@ function configurationFiles({ server, ca, agent, agentKey }: BootConfiguration):
   });
   return [
     ...(lines.length > 0 ? [text('/etc/iguana/boot.conf', lines.join(''), 0o600)] : []),
-    text('/etc/containers/policy.json', `${JSON.stringify(policyOf(agentKey !== undefined), null, 2)}\n`),
+    text(
+      '/etc/containers/policy.json',
+      `${JSON.stringify(policyOf(agent !== undefined && agentKey !== undefined ? agent : undefined), null, 2)}\n`,
+    ),
     ...(agentKey === undefined
       ? []
       : [
@@ -70,11 +73,13 @@ const KEY_PATH = '/etc/iguana/agent.pub';
 
 /**
  * containers-policy.json(5). The identity that was signed names a repository, not a tag: containers are pulled by digest.
+ * @param agent `HOST/REPOSITORY@sha256:…`; without one nothing is pulled
  */
-function policyOf(hasKey: boolean): unknown {
+function policyOf(agent: string | undefined): unknown {
   const signed = { type: 'sigstoreSigned', keyPath: KEY_PATH, signedIdentity: { type: 'matchRepository' } };
+  const [repository] = agent?.split('@') ?? [];
   return {
     default: [{ type: 'reject' }],
-    ...(hasKey && { transports: { docker: { '': [signed] } } }),
+    ...(repository && { transports: { docker: { [repository]: [signed] } } }),
   };
 }

@@ -22,9 +22,15 @@ rm -rf kernel/fs/bcachefs kernel/fs/befs kernel/fs/qnx* kernel/fs/sysv kernel/fs
 rm -rf kernel/net/sunrpc kernel/net/netfilter/ipset kernel/net/netfilter/ipvs kernel/drivers/md/dm-vdo kernel/drivers/target
 rm -rf kernel/virt kernel/arch/x86/kvm
 case $2 in
-  virtual) rm -rf kernel/drivers/scsi/[a-uw-z]* kernel/drivers/usb/serial kernel/drivers/usb/gadget kernel/drivers/mtd ;;
+  virtual) rm -rf kernel/drivers/usb/serial kernel/drivers/usb/gadget kernel/drivers/mtd ;;
 esac
 find . -name '*.ko.xz' -exec xz --decompress {} +
 cd ../../../..
 chroot . depmod "$version"
 rm -f usr/lib/modules/"$version"/modules.*map
+
+# What no boot image can do without, as a module or in the kernel itself.
+cd usr/lib/modules/"$version"
+for module in scsi_mod sd_mod ahci nvme virtio_scsi virtio_blk virtio_net loop overlay squashfs ext4 xfs btrfs vfat; do
+  grep -q "/$module\.ko" modules.dep modules.builtin || { echo "the boot image would have no module $module" >&2; exit 1; }
+done

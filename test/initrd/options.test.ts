@@ -69,6 +69,11 @@ describe('says what is wrong and what to do, and starts no agent', () => {
       'iguana.server=https://a iguana.ca=sha256:12',
       /iguana\.ca=sha256:12 is no digest/,
     ],
+    [
+      'an authority with other letters',
+      `iguana.server=https://a iguana.ca=sha256:${'z'.repeat(64)}`,
+      /is no digest/,
+    ],
     ['an unknown option', `${TOLD} iguana.tokn=x`, /unknown options: iguana\.tokn/],
     ['a watchdog that is no number', `${TOLD} iguana.watchdog=soon`, /iguana\.watchdog=soon is no number/],
   ])('%s', async (_, words, message) => {

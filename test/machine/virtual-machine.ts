@@ -19,6 +19,8 @@ const DISK_BYTES = 4 * 2 ** 30;
 /** One machine; its disk and its firmware's variables outlive its power. */
 export class VirtualMachine {
   readonly disk: string;
+  /** Another one, on which nothing may ever be written. */
+  readonly other: string;
   readonly #folder: string;
   readonly #uuid: string;
   #process: ChildProcess | undefined;
@@ -27,20 +29,31 @@ export class VirtualMachine {
     this.#folder = folder;
     this.#uuid = uuid;
     this.disk = join(folder, 'disk.img');
+    this.other = join(folder, 'other.img');
   }
 
-  /** A machine with an empty disk. */
+  /** A machine with two empty disks, one of which is meant. */
   static async create(folder: string, uuid: string): Promise<VirtualMachine> {
     const machine = new VirtualMachine(folder, uuid);
-    await writeFile(machine.disk, '');
-    await truncate(machine.disk, DISK_BYTES);
+    for (const path of [machine.disk, machine.other]) {
+      await writeFile(path, '');
+      await truncate(path, DISK_BYTES);
+    }
     const { variables } = await findFirmware();
     await copyFile(variables, join(folder, 'variables.fd'));
     return machine;
   }
 
-  /** Switches it on. @param network default: it starts from its disk */
-  async start(network?: NetworkBoot): Promise<void> {
+  /**
+   * Switches it on.
+   * @param network default: it starts from its disk
+   * @param swapped whether its two disks come in the other order, so that their names change
+   */
+  async start(network?: NetworkBoot, swapped = false): Promise<void> {
+    const disks = [this.disk, this.other].map((path, index) => [
+      ...['-drive', `if=none,id=disk${index},format=raw,discard=unmap,file=${path}`],
+      ...['-device', `scsi-hd,bus=scsi.0,drive=disk${index},serial=disk-${index},bootindex=${index}`],
+    ]);
     const { code } = await findFirmware();
     const from = network
       ? ['-kernel', network.kernel, '-initrd', network.initrd, '-append', network.commandLine]
@@ -52,8 +65,8 @@ export class VirtualMachine {
         ...['-machine', 'q35', '-accel', 'tcg,thread=single', '-cpu', 'max,cx16=off,la57=off'],
         ...['-m', '1024', '-smp', '2', '-nodefaults', '-nographic', '-display', 'none', '-no-reboot'],
         ...pflash(code, join(this.#folder, 'variables.fd')),
-        ...['-drive', `if=none,id=disk,format=raw,discard=unmap,file=${this.disk}`],
-        ...['-device', 'virtio-blk-pci,drive=disk,serial=disk-one', '-device', 'virtio-rng-pci'],
+        ...['-device', 'virtio-scsi-pci,id=scsi', ...(swapped ? disks.toReversed() : disks).flat()],
+        ...['-device', 'virtio-rng-pci'],
         ...['-netdev', 'user,id=net', '-device', 'virtio-net-pci,netdev=net'],
         ...['-uuid', this.#uuid, '-serial', 'stdio', ...from],
       ],
@@ -78,9 +91,9 @@ export class VirtualMachine {
     if (child && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
   }
 
-  /** Bytes of the disk that were written. */
-  async writtenBytes(): Promise<number> {
-    return (await stat(this.disk)).blocks * 512;
+  /** Bytes that were written. */
+  async writtenBytes(disk = this.disk): Promise<number> {
+    return (await stat(disk)).blocks * 512;
   }
 
   /** All that it has ever said. */

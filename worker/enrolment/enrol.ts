@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { EnrolAnswer } from '../../host/enrolment/api.ts';
+import { touchAlive } from './alive.ts';
 import {
   type ClientCertificate,
   fetchAuthority,
@@ -48,6 +49,8 @@ export async function enrolMachine(
         identity: await machineIdentity(),
         ...(token && { token }),
       });
+      // A machine that waits for an operator is not lost.
+      await touchAlive(settings.aliveFile);
       if ('certificate' in answer) {
         logger.info({ machineId: answer.machineId, expiresAt: answer.expiresAt }, 'enrolled');
         return enrolled(answer, ca, key.export({ type: 'pkcs8', format: 'pem' }).toString());
