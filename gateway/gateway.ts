@@ -14,12 +14,15 @@ import { TaskTokens } from './proxy/task-token.ts';
 import { isGrpc } from './proxy/wire.ts';
 import { GatewayRecord } from './record.ts';
 import { machineRoutes } from './routes.ts';
+import { MachineSecrets } from './secrets.ts';
 
 /** @see startGateway */
 export interface GatewayOptions {
   readonly paths: GatewayPaths;
   /** Folder of the image store. */
   readonly store: string;
+  /** Folder of the secrets. */
+  readonly secrets: string;
   readonly host: string;
   /** 0: any that is free. */
   readonly port: number;
@@ -63,6 +66,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     limits,
     record,
     store: options.store,
+    secrets: new MachineSecrets(connection, namespace, options),
   });
   listener.onRequest((peer, request, response) => {
     if (isGrpc(request.headers['content-type'])) void proxy.serve(peer, request, response);

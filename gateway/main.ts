@@ -23,6 +23,7 @@ const gateway = await startGateway({
   ...gatewaySettings(process.env),
   paths: gatewayPaths(paths),
   store: paths.store,
+  secrets: paths.secrets,
   connection: passing,
   namespace,
   logger,

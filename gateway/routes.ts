@@ -18,6 +18,7 @@ import { enrolSchema, renewSchema } from './enrolment/schema.ts';
 import { type Limits, Rate } from './limits.ts';
 import type { Listener } from './listener.ts';
 import { type GatewayRecord, NOBODY } from './record.ts';
+import type { MachineSecrets } from './secrets.ts';
 
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -47,11 +48,12 @@ export interface RouteOptions {
   readonly record: GatewayRecord;
   /** Folder of the image store. */
   readonly store: string;
+  readonly secrets: MachineSecrets;
 }
 
 /** The routes; whoever owns the listener hands requests to `app.routing`. */
 export async function machineRoutes(options: RouteOptions): Promise<FastifyInstance> {
-  const { authority, enrolment, record, listener, store } = options;
+  const { authority, enrolment, record, listener, store, secrets } = options;
   const strangers = new Rate(options.limits.strangerRequestsPerSecond);
   const machines = new Rate(options.limits.machineCallsPerSecond);
   const app = fastify({
@@ -131,6 +133,21 @@ export async function machineRoutes(options: RouteOptions): Promise<FastifyInsta
     const answer = await renew(enrolment, machine, parsed(renewSchema, request.body).csr);
     record.enrolment('renewed', { machine: machine.machineId, address: request.ip });
     return answer;
+  });
+
+  app.get<{ Params: { name: string } }>('/v1/secrets/:name', async (request, reply) => {
+    const peer = peerOf(request);
+    const machine = await asMachine(options, peer, request, reply);
+    if (!machine) return reply;
+    const answer = await secrets.read(machine.machineId, request.params.name);
+    void reply.header('cache-control', 'no-store');
+    if ('value' in answer) return reply.type('text/plain').send(answer.value);
+    if ('missing' in answer) return reply.code(404).send({ error: 'there is no such secret' });
+    record.denied(
+      { machine: machine.machineId, method: routeOf(request), reason: 'secret' },
+      { address: peer.address },
+    );
+    return reply.code(403).send({ error: 'the install of this machine does not name this secret' });
   });
 
   app.get<{ Params: { hex: string } }>('/images/blobs/sha256/:hex', async (request, reply) => {

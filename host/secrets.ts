@@ -10,7 +10,7 @@ const NAME = /^[a-z0-9][a-z0-9._-]{0,62}$/;
  * Where a secret is kept.
  * @throws RangeError when the name is none
  */
-function secretPath(paths: StatePaths, name: string): string {
+function secretPath(paths: Pick<StatePaths, 'secrets'>, name: string): string {
   if (!NAME.test(name))
     throw new RangeError(`not the name of a secret: ${JSON.stringify(name)} (a-z, 0-9, . _ -)`);
   return join(paths.secrets, name);
@@ -21,7 +21,11 @@ function secretPath(paths: StatePaths, name: string): string {
  * @param value kept as it is, byte for byte
  * @throws RangeError when the name is none
  */
-export async function storeSecret(paths: StatePaths, name: string, value: string): Promise<void> {
+export async function storeSecret(
+  paths: Pick<StatePaths, 'secrets'>,
+  name: string,
+  value: string,
+): Promise<void> {
   const path = secretPath(paths, name);
   await mkdir(paths.secrets, { recursive: true, mode: 0o700 });
   // The leading dot keeps the temporary file out of the names that a secret can have.
@@ -41,7 +45,10 @@ export async function storeSecret(paths: StatePaths, name: string, value: string
  * @returns undefined where none is stored under the name
  * @throws RangeError when the name is none
  */
-export async function readSecret(paths: StatePaths, name: string): Promise<string | undefined> {
+export async function readSecret(
+  paths: Pick<StatePaths, 'secrets'>,
+  name: string,
+): Promise<string | undefined> {
   try {
     return await readFile(secretPath(paths, name), 'utf8');
   } catch (error) {
@@ -51,7 +58,7 @@ export async function readSecret(paths: StatePaths, name: string): Promise<strin
 }
 
 /** @returns the names of all stored secrets, sorted */
-export async function listSecrets(paths: StatePaths): Promise<string[]> {
+export async function listSecrets(paths: Pick<StatePaths, 'secrets'>): Promise<string[]> {
   try {
     return (await readdir(paths.secrets)).filter((name) => NAME.test(name)).sort();
   } catch (error) {
@@ -65,7 +72,7 @@ export async function listSecrets(paths: StatePaths): Promise<string[]> {
  * @returns whether there was one
  * @throws RangeError when the name is none
  */
-export async function removeSecret(paths: StatePaths, name: string): Promise<boolean> {
+export async function removeSecret(paths: Pick<StatePaths, 'secrets'>, name: string): Promise<boolean> {
   const existed = (await readSecret(paths, name)) !== undefined;
   await rm(secretPath(paths, name), { force: true });
   return existed;

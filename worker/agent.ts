@@ -3,12 +3,12 @@
  * that it installs, it knows a gateway, enrols there, and is told who it is; beside a server, `IGUANA_MACHINE` tells it.
  */
 import { join } from 'node:path';
-import { agentActivities } from '../activities/agent.ts';
-import type { ImageLibrary } from '../activities/images/library.ts';
+import { type AgentSources, agentActivities, hostSources } from '../activities/agent.ts';
 import { servedLibrary } from '../activities/images/served-library.ts';
 import { type StatePaths, statePaths } from '../host/state.ts';
 import { machineQueue } from '../workflows/api.ts';
 import { enrolMachine } from './enrolment/enrol.ts';
+import { fetchSecret } from './enrolment/fetch-secret.ts';
 import { gatewaySource } from './enrolment/gateway-source.ts';
 import { type EnrolmentSettings, enrolmentSettings } from './enrolment/settings.ts';
 import { tlsFolder } from './enrolment/tls-files.ts';
@@ -30,15 +30,18 @@ await runWorker(
   logger,
   {
     taskQueue: machineQueue(machineId),
-    activities: settings ? agentActivities(paths, gatewayImages(settings, paths)) : agentActivities(paths),
+    activities: agentActivities(settings ? gatewaySources(settings, paths) : hostSources(paths)),
     // The steps of an install follow one another; a cancelled one may still be cleaning up while `release` runs.
     maxConcurrentActivityTaskExecutions: 4,
   },
   settings && enrolled && gatewaySource(settings, enrolled, logger),
 );
 
-/** The images of a machine that has no store: through the same door as everything else. */
-function gatewayImages(to: EnrolmentSettings, { run }: StatePaths): ImageLibrary {
+/** For a machine that has nothing of its own: through the same door as everything else. */
+function gatewaySources(to: EnrolmentSettings, { run }: StatePaths): AgentSources {
   const url = new URL('/images', to.gateway).href;
-  return servedLibrary({ url, certDir: tlsFolder(to), folder: join(run, 'image-files') });
+  return {
+    images: servedLibrary({ url, certDir: tlsFolder(to), folder: join(run, 'image-files') }),
+    secrets: (name) => fetchSecret(to, name),
+  };
 }

@@ -4,7 +4,6 @@ import { randomUUID } from 'node:crypto';
 import { posix } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
-import type { StatePaths } from '../../host/state.ts';
 import { digestOf } from '../../image/digest.ts';
 import { errorCode } from '../../image/io-error.ts';
 import type { PersonaliseInput, PersonaliseResult } from '../contract.ts';
@@ -28,6 +27,7 @@ import { MOVED_MARK, moveContent } from './move-content.ts';
 import { PristineTree } from './pristine.ts';
 import { ChangeRecord } from './record.ts';
 import type { RootTree } from './root-tree.ts';
+import type { SecretSource } from './secret-source.ts';
 import { hostNameEntries, mountEntries, networkEntries } from './system-entries.ts';
 import {
   ensureMountPoint,
@@ -46,11 +46,14 @@ import { userEntries } from './users.ts';
  * same disk as doing it once.
  * @throws failure `PersonaliseFailed`, `SecretMissing`, and those of the disk
  */
-export async function personalise(paths: StatePaths, input: PersonaliseInput): Promise<PersonaliseResult> {
+export async function personalise(
+  secrets: SecretSource,
+  input: PersonaliseInput,
+): Promise<PersonaliseResult> {
   const { id } = input.manifest.storage.disk;
   return await exclusively(id, async () => {
     try {
-      return await personaliseDisk(paths, input);
+      return await personaliseDisk(secrets, input);
     } catch (error) {
       throw asFailure(error, id);
     } finally {
@@ -65,7 +68,7 @@ function beginStep(step: string, message?: string): void {
   reportProgress({ step, ...(message !== undefined && { message }) });
 }
 
-async function personaliseDisk(paths: StatePaths, input: PersonaliseInput): Promise<PersonaliseResult> {
+async function personaliseDisk(secrets: SecretSource, input: PersonaliseInput): Promise<PersonaliseResult> {
   const { installId, manifest } = input;
   beginStep('open');
   await unmountAll(installId);
@@ -84,7 +87,7 @@ async function personaliseDisk(paths: StatePaths, input: PersonaliseInput): Prom
   const image = new PristineTree(tree, record);
   const rootUuid = identified.find(({ partition }) => partition.label === root.label)?.uuid ?? '';
 
-  const { entries, tokenDigest } = await makeEntries(paths, input, {
+  const { entries, tokenDigest } = await makeEntries(secrets, input, {
     tree,
     record,
     image,
@@ -153,7 +156,7 @@ interface Surroundings {
 
 /** All entries of the machine. The manifest's own files come last: what a person writes wins. */
 async function makeEntries(
-  paths: StatePaths,
+  secrets: SecretSource,
   input: PersonaliseInput,
   { tree, record, image, identified, rootUuid }: Surroundings,
 ): Promise<{ entries: Entries; tokenDigest?: PersonaliseResult['tokenDigest'] }> {
@@ -176,7 +179,7 @@ async function makeEntries(
   add(await networkEntries(image, machine.network));
   add(await mountEntries(image, manifest, identified, rootUuid));
   beginStep('users');
-  const { entries: users, accounts } = await userEntries(paths, image, manifest);
+  const { entries: users, accounts } = await userEntries(secrets, image, manifest);
   add(users);
   beginStep('first-boot');
   add(await scriptEntries(image, machine.firstBoot));

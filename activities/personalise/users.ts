@@ -1,7 +1,5 @@
 /** Users and groups of one machine: account files, home folders, SSH keys, sudo. */
 import { posix } from 'node:path';
-import { readSecret } from '../../host/secrets.ts';
-import type { StatePaths } from '../../host/state.ts';
 import type { Manifest } from '../../manifest/schema/manifest.ts';
 import { failure } from '../failures.ts';
 import {
@@ -13,6 +11,7 @@ import {
 } from './accounts.ts';
 import { directory, type Entries, type Entry, file } from './entry.ts';
 import type { PristineTree } from './pristine.ts';
+import type { SecretSource } from './secret-source.ts';
 
 type User = Manifest['machine']['users'][number];
 
@@ -42,7 +41,7 @@ export const ACCOUNT_FILES: ReadonlySet<string> = new Set(Object.values(ACCOUNT_
  * @throws failure `SecretMissing`; `PersonaliseFailed` where the image lacks what a user needs
  */
 export async function userEntries(
-  paths: StatePaths,
+  secrets: SecretSource,
   image: PristineTree,
   manifest: Manifest,
 ): Promise<{ entries: Entries; accounts: Accounts }> {
@@ -57,7 +56,7 @@ export async function userEntries(
       subgid: (await image.read(ACCOUNT_PATHS.subgid))?.toString('utf8'),
     },
     machine,
-    await readHashes(paths, machine.users),
+    await readHashes(secrets, machine.users),
     manifest.image.sourceDateEpoch,
   );
   const entries: Entries = new Map();
@@ -85,7 +84,7 @@ async function accountFile(image: PristineTree, path: string, text: string): Pro
   return stat ? { ...entry, mode: stat.mode, uid: stat.uid, gid: stat.gid } : entry;
 }
 
-async function readHashes(paths: StatePaths, users: readonly User[]): Promise<PasswordHashes> {
+async function readHashes(secrets: SecretSource, users: readonly User[]): Promise<PasswordHashes> {
   const hashes = new Map<string, string>();
   for (const { name, passwordHash, sudo } of users) {
     if (passwordHash === undefined) {
@@ -100,7 +99,7 @@ async function readHashes(paths: StatePaths, users: readonly User[]): Promise<Pa
       hashes.set(name, passwordHash);
       continue;
     }
-    const value = (await readSecret(paths, passwordHash.secret))?.trim();
+    const value = (await secrets(passwordHash.secret))?.trim();
     const doing = `reading the password hash of user ${name} from secret ${passwordHash.secret}`;
     if (value === undefined) throw failure('SecretMissing', `${doing}: there is no such secret`);
     if (!CRYPT_HASH.test(value)) {

@@ -56,14 +56,15 @@ async function install(
   { output, options }: { output: Output; options: InstallOptions },
   profiles: readonly string[],
 ): Promise<ExitCode> {
+  // Before the profiles are read: this is about the command alone.
+  const enrolled = options.disk === undefined ? enrolledMachine(options) : undefined;
   const [{ readLayers }, { checkMachineId, resolveTarget }, { startInstall }] = await Promise.all([
     import('../install/layers.ts'),
     import('../install/target.ts'),
     import('../install/start.ts'),
   ]);
   const layers = await readLayers(profiles);
-  const { target, machineId } =
-    options.disk === undefined ? enrolledMachine(options) : await resolveTarget(options.disk, options.size);
+  const { target, machineId } = enrolled ?? (await resolveTarget(options.disk ?? '', options.size));
   const id = options.machine === undefined ? machineId : checkMachineId(options.machine);
   await using iguana = await connectStarting(output);
   await startInstall(output, iguana, {
@@ -85,6 +86,9 @@ function enrolledMachine({ machine, size }: InstallOptions): {
     throw usageError('neither --disk nor --machine says what is installed', {
       remedy: '`iguana machine ls` lists the machines that have enrolled.',
     });
-  if (size !== undefined) throw usageError('--size is for new disk images: it needs --disk');
+  if (size !== undefined)
+    throw usageError('--size is for new disk images: it needs --disk', {
+      remedy: 'Leave it out: the machine has the disks that it has.',
+    });
   return { target: { kind: 'machine' }, machineId: machine };
 }

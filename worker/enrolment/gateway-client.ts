@@ -73,6 +73,20 @@ export async function renewCertificate(
   return JSON.parse(text) as EnrolAnswer;
 }
 
+/**
+ * Asks for a secret that the install of this machine names.
+ * @throws GatewayRefused; with status 404 where there is none
+ */
+export async function requestSecret(
+  { gateway }: EnrolmentSettings,
+  ca: string,
+  client: ClientCertificate,
+  name: string,
+): Promise<string> {
+  const { text } = await ask(new URL(`/v1/secrets/${encodeURIComponent(name)}`, gateway), { ca, client });
+  return text;
+}
+
 async function ask(url: URL, { body, ca, client }: Sending): Promise<{ text: string }> {
   const trust = ca === undefined ? { rejectUnauthorized: false } : { ca };
   const dispatcher = new Agent({ connect: { minVersion: 'TLSv1.3', ...trust, ...client } });

@@ -1,5 +1,5 @@
 /** The machine's certificate as files, for whatever reads certificates from a folder. */
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Enrolled } from './enrol.ts';
 import type { EnrolmentSettings } from './settings.ts';
@@ -23,4 +23,13 @@ export async function writeTlsFiles(
     await writeFile(`${path}.new`, text, { mode: 0o600 });
     await rename(`${path}.new`, path);
   }
+}
+
+/** Reads them; those of the latest certificate. */
+export async function readTlsFiles(settings: EnrolmentSettings): Promise<Pick<Enrolled, 'ca' | 'client'>> {
+  const read = (name: string): Promise<string> => readFile(join(tlsFolder(settings), name), 'utf8');
+  return {
+    ca: await read('ca.crt'),
+    client: { cert: await read('machine.cert'), key: await read('machine.key') },
+  };
 }

@@ -9,14 +9,14 @@ import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { execa } from 'execa';
-import { agentActivities } from '../../../activities/agent.ts';
+import { agentActivities, hostSources } from '../../../activities/agent.ts';
 import type { AgentActivities } from '../../../activities/contract.ts';
 import { statePaths } from '../../../host/state.ts';
 import type { Answer, Request, StepFailure } from './protocol.ts';
 
 // A failure is answered; the log would say it twice.
 const logger = new DefaultLogger('ERROR');
-const activities: AgentActivities = agentActivities(statePaths());
+const activities: AgentActivities = agentActivities(hostSources(statePaths()));
 const running = new Map<number, MockActivityEnvironment>();
 const socket = await connection(process.argv[2] ?? '');
 const answer = (value: Answer): void => {

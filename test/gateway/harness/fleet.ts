@@ -7,7 +7,7 @@ import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/
 import type { Gateway } from '../../../gateway/gateway.ts';
 import { startTemporal } from '../../support/temporal.ts';
 import { type EnrolledMachine, GatewaySite } from './site.ts';
-import type { count } from './workflows.ts';
+import type { count, installNaming } from './workflows.ts';
 
 const QUEUE = 'control';
 
@@ -45,8 +45,20 @@ export class Fleet {
     });
   }
 
+  /** The running install of a machine, whose manifest names these secrets. */
+  async installNaming(
+    machine: EnrolledMachine,
+    secrets: readonly string[],
+  ): Promise<WorkflowHandle<typeof installNaming>> {
+    return await this.environment.client.workflow.start<typeof installNaming>('installNaming', {
+      taskQueue: QUEUE,
+      workflowId: `install/${machine.id}`,
+      args: [secrets],
+    });
+  }
+
   /** Everything in a workflow's history, as text. */
-  async history(handle: WorkflowHandle<typeof count>): Promise<string> {
+  async history(handle: Pick<WorkflowHandle, 'fetchHistory'>): Promise<string> {
     return JSON.stringify(await handle.fetchHistory());
   }
 

@@ -42,6 +42,7 @@ export class GatewaySite {
   readonly root = mkdtempSync(join(tmpdir(), 'iguana-gateway-'));
   readonly paths: GatewayPaths = gatewayPaths({ root: this.root });
   readonly store = join(this.root, 'store');
+  readonly secrets = join(this.root, 'secrets');
   /** Every line of the gateways' logs. */
   readonly log: Record<string, unknown>[] = [];
   readonly #connection: Connection;
@@ -57,6 +58,7 @@ export class GatewaySite {
     const gateway = await startGateway({
       paths: this.paths,
       store: this.store,
+      secrets: this.secrets,
       host: '127.0.0.1',
       port: 0,
       names: ['localhost'],

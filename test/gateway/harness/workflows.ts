@@ -1,5 +1,12 @@
 /** The workflow of the gateway's tests: one activity on one machine, and what came of it. */
-import { ActivityCancellationType, proxyActivities } from '@temporalio/workflow';
+import {
+  ActivityCancellationType,
+  condition,
+  defineQuery,
+  defineSignal,
+  proxyActivities,
+  setHandler,
+} from '@temporalio/workflow';
 import type { AgentActivities } from '../../../activities/contract.ts';
 import type { MachineActivities } from './machine-work.ts';
 
@@ -25,4 +32,25 @@ export async function release(machineId: string): Promise<void> {
     retry: { maximumAttempts: 1 },
   });
   await activities.release({ installId: 'none-of-this-name', target: { kind: 'machine' } });
+}
+
+/** Ends {@link installNaming}. */
+export const endSignal = defineSignal('end');
+
+/** An install, as far as the gateway looks at it: its manifest has users whose passwords are secrets of these names. */
+export async function installNaming(secrets: readonly string[]): Promise<void> {
+  let ended = false;
+  setHandler(defineQuery<unknown>('manifest'), () => ({
+    machine: {
+      users: [
+        { name: 'own', passwordHash: '$y$own' },
+        { name: 'keyed' },
+        ...secrets.map((secret) => ({ name: secret, passwordHash: { secret } })),
+      ],
+    },
+  }));
+  setHandler(endSignal, () => {
+    ended = true;
+  });
+  await condition(() => ended);
 }
