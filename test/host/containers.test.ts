@@ -55,7 +55,9 @@ describe('the agent', () => {
   });
 
   test('starts: without a machine it says so, with one it asks for Temporal', async () => {
-    expect(await output(image, 'node /usr/lib/iguana/agent.js')).toMatch(/IGUANA_MACHINE is not set/);
+    expect(await output(image, 'node /usr/lib/iguana/agent.js')).toMatch(
+      /neither IGUANA_GATEWAY nor IGUANA_MACHINE is set/,
+    );
     const said = await output(
       image,
       'IGUANA_MACHINE=test TEMPORAL_ADDRESS=127.0.0.1:1 timeout 5 node /usr/lib/iguana/agent.js',
