@@ -4,6 +4,7 @@
  */
 import { describe } from 'vitest';
 import { selfInstallTests } from '../machine/self-install.ts';
+import { bootTests } from '../vm/boot.ts';
 import { demoTests } from './demo.ts';
 import { killTests } from './kill.ts';
 
@@ -13,6 +14,7 @@ describe('whole installs', { concurrent: true }, () => {
     describe('all of them', { concurrent: false }, () => {
       selfInstallTests();
       demoTests();
+      bootTests();
     });
   });
 });
