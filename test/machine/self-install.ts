@@ -72,6 +72,7 @@ export function selfInstallTests(): void {
     ): Promise<InstallStatus> {
       await using iguana = site.connect();
       for (;;) {
+        machine.requireRunnable();
         const status = await iguana.status(MACHINE);
         if (status.attention)
           throw new Error(

@@ -24,6 +24,7 @@ export class VirtualMachine {
   readonly #folder: string;
   readonly #uuid: string;
   #process: ChildProcess | undefined;
+  #failure: string | undefined;
 
   private constructor(folder: string, uuid: string) {
     this.#folder = folder;
@@ -52,7 +53,7 @@ export class VirtualMachine {
   async start(network?: NetworkBoot, swapped = false): Promise<void> {
     const disks = [this.disk, this.other].map((path, index) => [
       ...['-drive', `if=none,id=disk${index},format=raw,discard=unmap,file=${path}`],
-      ...['-device', `scsi-hd,bus=scsi.0,drive=disk${index},serial=disk-${index},bootindex=${index}`],
+      ...['-device', `scsi-hd,bus=scsi.0,drive=disk${index},serial=disk-${index},bootindex=${index + 1}`],
     ]);
     const { code } = await findFirmware();
     const from = network
@@ -74,6 +75,15 @@ export class VirtualMachine {
     );
     child.stdout.pipe(createWriteStream(join(this.#folder, 'console.log'), { flags: 'a' }));
     this.#process = child;
+    child.once('exit', (status) => {
+      // A cut has no status; whoever switches itself off has 0.
+      if (status) this.#failure = `QEMU ended with status ${status}`;
+    });
+  }
+
+  /** @throws Error where QEMU could not run it */
+  requireRunnable(): void {
+    if (this.#failure !== undefined) throw new Error(this.#failure);
   }
 
   /** Pulls the plug. */
