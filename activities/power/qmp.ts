@@ -17,13 +17,17 @@ interface Message {
 export class Qmp {
   readonly #socket: Socket;
   readonly #waiting: { resolve(): void; reject(error: Error): void }[] = [];
+  readonly #heardAll = Promise.withResolvers<void>();
   #guestShutDown = false;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
     createInterface({ input: socket }).on('line', (line) => this.#take(JSON.parse(line) as Message));
     socket.on('error', (error) => this.#end(error));
-    socket.on('close', () => this.#end(new Error('QEMU closed the connection')));
+    socket.on('close', () => {
+      this.#end(new Error('QEMU closed the connection'));
+      this.#heardAll.resolve();
+    });
   }
 
   /**
@@ -47,6 +51,14 @@ export class Qmp {
   /** Whether the guest has switched the machine off, or asked for it. */
   get guestShutDown(): boolean {
     return this.#guestShutDown;
+  }
+
+  /**
+   * Resolves when the connection has ended and everything that came through it was heard: a busy process may learn of QEMU's end before it
+   * reads QEMU's last words.
+   */
+  get heardAll(): Promise<void> {
+    return this.#heardAll.promise;
   }
 
   /** Sends a command without arguments and waits for the answer. */

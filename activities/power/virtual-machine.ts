@@ -44,6 +44,7 @@ export async function runVirtualMachine(paths: StatePaths, input: VirtualMachine
   reportProgress({ step: 'machine is running', message: `console: ${files.console}` });
   try {
     if (await untilEnded(files, pid, { signal: cancellationSignal })) {
+      await qmp.heardAll;
       if (qmp.guestShutDown) return;
       throw failure(
         'VirtualMachineFailed',
