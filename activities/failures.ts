@@ -81,7 +81,7 @@ export const FAILURES = {
   BootloaderFailed: stop('Add a kernel and systemd-boot to the image, or make the ESP larger, then amend.'),
   // handoff
   HandoffImpossible: stop(
-    'Set `handoff.action: none`, or `virtual-machine` for a disk image, then amend; or `iguana skip`.',
+    'Set `handoff.action: none`, `reboot` for a machine that installs itself, or `virtual-machine` for a disk image, then amend; or `iguana skip`.',
   ),
   VirtualMachineFailed: again('Look at the console log that the message names; Iguana tries again.'),
   FirstBootScriptFailed: stop(

@@ -22,6 +22,9 @@ export function reportProgress(progress: Progress): void {
   context.heartbeat(progress);
 }
 
+/** @returns what the activity has reported last */
+export const latestProgress = (context: Context): Progress | undefined => latest.get(context);
+
 /** Keeps the heartbeat of every activity going while it runs. */
 export class LivenessInterceptor implements ActivityInboundCallsInterceptor {
   async execute(

@@ -21,10 +21,10 @@ const RECONNECT_MS = 30_000;
 /** A session that finds the server when it is first used, and again where it has moved. */
 export function openSession(paths: StatePaths, options: ConnectOptions = {}): Session {
   const embedded = new EmbeddedServer(paths, options);
-  return new Session(async () => (await clusterEndpoint()) ?? embedded.endpoint());
+  return new Session(async () => (await clusterEndpoint(paths)) ?? embedded.endpoint());
 }
 
-async function clusterEndpoint(): Promise<Endpoint | undefined> {
+async function clusterEndpoint(paths: StatePaths): Promise<Endpoint | undefined> {
   const { configuredCluster } = await import('../host/connection.ts');
   const cluster = configuredCluster();
   if (!cluster) return undefined;
@@ -32,7 +32,7 @@ async function clusterEndpoint(): Promise<Endpoint | undefined> {
   return {
     address: connectionOptions.address,
     namespace,
-    open: () => openClient(connectionOptions, namespace),
+    open: () => openClient(paths, connectionOptions, namespace),
   };
 }
 
@@ -50,7 +50,7 @@ class EmbeddedServer {
   async endpoint(): Promise<Endpoint> {
     const { temporalAddress: address, namespace } = await this.#record();
     this.#wasFound = true;
-    return { address, namespace, open: () => openClient({ address }, namespace) };
+    return { address, namespace, open: () => openClient(this.#paths, { address }, namespace) };
   }
 
   async #record(): Promise<ServerRecord> {
@@ -70,10 +70,11 @@ class EmbeddedServer {
   }
 }
 
-async function openClient(options: ConnectionOptions, namespace: string): Promise<Client> {
+async function openClient(paths: StatePaths, options: ConnectionOptions, namespace: string): Promise<Client> {
+  const { dataConverter } = await import('../host/codec/data-converter.ts');
   const { Client, Connection } = await import('@temporalio/client');
   const connection = await Connection.connect({ ...options, connectTimeout: RECONNECT_MS });
-  return new Client({ connection, namespace });
+  return new Client({ connection, namespace, dataConverter: dataConverter(paths) });
 }
 
 function noServer(paths: StatePaths): CommandError {

@@ -1,14 +1,19 @@
 /** The machines' endpoint, put together. */
 import type { AddressInfo } from 'node:net';
-import type { Connection } from '@temporalio/client';
+import { Client, type Connection } from '@temporalio/client';
 import type { Logger } from 'pino';
+import { IguanaCodec } from '../host/codec/codec.ts';
+import { dataConverter } from '../host/codec/data-converter.ts';
+import { CodecKeys } from '../host/codec/keys.ts';
 import type { GatewayPaths } from '../host/enrolment/paths.ts';
 import { MachineAccess } from './access.ts';
 import { Authority } from './authority/authority.ts';
 import { gatewayKeys } from './authority/keys.ts';
 import type { EnrolmentPolicy } from './enrolment/decide.ts';
+import { MachineStarts } from './enrolment/starts.ts';
 import type { Limits } from './limits.ts';
 import { Listener } from './listener.ts';
+import { MachinePayloads } from './proxy/payloads.ts';
 import { TemporalProxy } from './proxy/proxy.ts';
 import { TaskTokens } from './proxy/task-token.ts';
 import { isGrpc } from './proxy/wire.ts';
@@ -19,6 +24,8 @@ import { MachineSecrets } from './secrets.ts';
 /** @see startGateway */
 export interface GatewayOptions {
   readonly paths: GatewayPaths;
+  /** The state folder. */
+  readonly root: string;
   /** Folder of the image store. */
   readonly store: string;
   /** Folder of the secrets. */
@@ -56,8 +63,10 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const names = [...new Set([options.host, ...options.names])];
   const listener = await Listener.create({ paths, authority, names, access, limits, record });
   const tokens = new TaskTokens(Buffer.from(keys.taskTokenKey, 'base64'), namespace);
-  const proxy = new TemporalProxy({ connection, namespace, tokens, access, limits, record });
+  const payloads = new MachinePayloads(new IguanaCodec(new CodecKeys(options)));
+  const proxy = new TemporalProxy({ connection, namespace, tokens, payloads, access, limits, record });
   const enrolment = { paths, authority, policy, namespace, lifetimeMs };
+  const client = new Client({ connection, namespace, dataConverter: dataConverter(options) });
   const app = await machineRoutes({
     listener,
     authority,
@@ -65,8 +74,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     access,
     limits,
     record,
+    starts: new MachineStarts(client, paths, options.logger),
     store: options.store,
-    secrets: new MachineSecrets(connection, namespace, options),
+    secrets: new MachineSecrets(client, options),
   });
   listener.onRequest((peer, request, response) => {
     if (isGrpc(request.headers['content-type'])) void proxy.serve(peer, request, response);

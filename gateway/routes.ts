@@ -15,6 +15,7 @@ import type { Authority } from './authority/authority.ts';
 import { BadRequest, type MachineCertificate } from './authority/machine-certificate.ts';
 import { type EnrolmentOptions, enrol, renew } from './enrolment/enrol.ts';
 import { enrolSchema, renewSchema } from './enrolment/schema.ts';
+import type { MachineStarts } from './enrolment/starts.ts';
 import { type Limits, Rate } from './limits.ts';
 import type { Listener } from './listener.ts';
 import { type GatewayRecord, NOBODY } from './record.ts';
@@ -46,6 +47,7 @@ export interface RouteOptions {
   readonly access: MachineAccess;
   readonly limits: Limits;
   readonly record: GatewayRecord;
+  readonly starts: MachineStarts;
   /** Folder of the image store. */
   readonly store: string;
   readonly secrets: MachineSecrets;
@@ -96,10 +98,15 @@ export async function machineRoutes(options: RouteOptions): Promise<FastifyInsta
       record.denied({ machine: NOBODY, method: routeOf(request), reason }, { address, ...details });
     };
     switch (outcome.kind) {
-      case 'issued':
+      case 'issued': {
         options.access.forget(outcome.answer.machineId);
         record.enrolment(outcome.because, { machine: outcome.answer.machineId, address });
+        // Beside: whatever becomes of it, the machine is let in.
+        const { bootId, refused } = body;
+        if (bootId)
+          void options.starts.tell(outcome.answer.machineId, { bootId, ...(refused && { refused }) });
         return outcome.answer;
+      }
       case 'waits': {
         const { machineId, reason, keyDigest } = outcome;
         notLetIn(reason, { machineId, keyDigest });

@@ -1,5 +1,5 @@
 /** Secrets for machines: each gets those that the manifest of its own running install names, and no other. */
-import { Client, type Connection, WorkflowNotFoundError } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { readSecret } from '../host/secrets.ts';
 import type { StatePaths } from '../host/state.ts';
 import type { Manifest } from '../manifest/schema/manifest.ts';
@@ -17,8 +17,8 @@ export class MachineSecrets {
   readonly #client: Client;
   readonly #paths: Pick<StatePaths, 'secrets'>;
 
-  constructor(connection: Connection, namespace: string, paths: Pick<StatePaths, 'secrets'>) {
-    this.#client = new Client({ connection, namespace });
+  constructor(client: Client, paths: Pick<StatePaths, 'secrets'>) {
+    this.#client = client;
     this.#paths = paths;
   }
 

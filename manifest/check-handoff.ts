@@ -16,7 +16,7 @@ export function checkHandoff({ handoff, confirmation }: CompleteProfile, complai
 
 /** What can be done with the finished disk, by what is installed onto. */
 const ACTIONS: Readonly<Record<PlanTarget['kind'], readonly CompleteProfile['handoff']['action'][]>> = {
-  machine: ['none', 'reboot', 'poweroff'],
+  machine: ['none', 'reboot', 'kexec', 'poweroff'],
   device: ['none'],
   file: ['none', 'virtual-machine'],
 };

@@ -77,6 +77,8 @@ node_packages() {
   # the same versions from it, with the same checksums, and leaves it as it is.
   (cd "$here" && "$npm" install --no-save --ignore-scripts --no-audit --no-fund --loglevel=error >&2) ||
     fail "installing npm packages failed; look at the network, then run this again"
+  # Not into a file that another clone's folder of packages may share.
+  rm -f "$stamp"
   cp "$here/package-lock.json" "$stamp"
 }
 
@@ -95,7 +97,7 @@ prepare() {
   else fail "preparing the container images needs root: become root, or install sudo"
   fi || fail "preparing Temporal and the container images failed, see above"
   # Where root made node_modules, a user cannot note it, and asks again the next time.
-  [ ! -w "$here/node_modules" ] || printf '%s\n' "$state" >"$stamp"
+  [ ! -w "$here/node_modules" ] || { rm -f "$stamp"; printf '%s\n' "$state" >"$stamp"; }
 }
 
 run() {

@@ -7,9 +7,11 @@ import { type AgentSources, agentActivities, hostSources } from '../activities/a
 import { servedLibrary } from '../activities/images/served-library.ts';
 import { type StatePaths, statePaths } from '../host/state.ts';
 import { machineQueue } from '../workflows/api.ts';
+import { Narrator } from './console/narrator.ts';
 import { enrolMachine } from './enrolment/enrol.ts';
 import { fetchSecret } from './enrolment/fetch-secret.ts';
 import { gatewaySource } from './enrolment/gateway-source.ts';
+import { bootId } from './enrolment/identity.ts';
 import { type EnrolmentSettings, enrolmentSettings } from './enrolment/settings.ts';
 import { tlsFolder } from './enrolment/tls-files.ts';
 import { installLogger } from './log.ts';
@@ -33,6 +35,9 @@ await runWorker(
     activities: agentActivities(settings ? gatewaySources(settings, paths) : hostSources(paths)),
     // The steps of an install follow one another; a cancelled one may still be cleaning up while `release` runs.
     maxConcurrentActivityTaskExecutions: 4,
+    // Stands in the history beside each step.
+    ...(enrolled && { identity: `agent, boot ${await bootId()}` }),
+    interceptor: new Narrator(logger),
   },
   settings && enrolled && gatewaySource(settings, enrolled, logger),
 );

@@ -9,6 +9,7 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import type Docker from 'dockerode';
 import type { Logger } from 'pino';
 import { type AgentRequest, dismissAgent, requestedAgents } from '../host/agent-requests.ts';
+import { codecFolder } from '../host/codec/keys.ts';
 import type { StatePaths } from '../host/state.ts';
 import { installWorkflowId } from '../workflows/api.ts';
 import { keepLog } from './agent-log.ts';
@@ -123,7 +124,10 @@ async function hasEnded(client: Client, machineId: string): Promise<boolean> {
 function creation(host: AgentHost, request: AgentRequest): Docker.ContainerCreateOptions {
   const { paths, image, environment } = host;
   // The agent must see a device, a loop device's partitions and other people's mounts as the host does.
-  const binds = ['/dev:/dev', `${paths.store}:${paths.store}:ro`, `${paths.secrets}:${paths.secrets}:ro`];
+  const binds = [
+    '/dev:/dev',
+    ...[paths.store, paths.secrets, codecFolder(paths)].map((it) => `${it}:${it}:ro`),
+  ];
   if (existsSync('/run/udev')) binds.push('/run/udev:/run/udev:ro');
   for (const folder of request.folders) binds.push(`${folder}:${folder}`);
   const Env = Object.entries({

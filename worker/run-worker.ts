@@ -1,9 +1,17 @@
 /** What all worker processes share: connecting, polling, and stopping without losing anything. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import {
+  type ActivityInboundCallsInterceptor,
+  type DataConverter,
+  NativeConnection,
+  Worker,
+  type WorkerOptions,
+} from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { LivenessInterceptor } from '../activities/progress.ts';
+import { dataConverter } from '../host/codec/data-converter.ts';
 import { connectionSettings } from '../host/connection.ts';
+import { statePaths } from '../host/state.ts';
 
 /** A started server needs some seconds; a cluster that is away comes back: keep trying. */
 const CONNECT_RETRY_MS = 1_000;
@@ -20,30 +28,38 @@ const HEARTBEAT_THROTTLE = '500 milliseconds';
 /** The part of the options that differs between workers. */
 export type WorkerParts = Pick<
   WorkerOptions,
-  'taskQueue' | 'activities' | 'workflowBundle' | 'maxConcurrentActivityTaskExecutions'
->;
+  'taskQueue' | 'activities' | 'workflowBundle' | 'maxConcurrentActivityTaskExecutions' | 'identity'
+> & {
+  /** Around every activity, besides its heartbeat. */
+  readonly interceptor?: ActivityInboundCallsInterceptor;
+};
+
+/** A connection to Temporal, or to a gateway in front of it. */
+export interface Connected {
+  readonly connection: NativeConnection;
+  readonly namespace: string;
+}
 
 /** Where a worker gets its connection from. */
 export interface ConnectionSource {
+  /** What payloads at the other end of the connection have to be. */
+  readonly dataConverter: DataConverter;
   /** @throws where Temporal is away; it is tried again */
-  connect(): Promise<{ readonly connection: NativeConnection; readonly namespace: string }>;
+  connect(): Promise<Connected>;
   /** Runs beside the worker, to keep its connection usable. Ends with the signal, and never throws. */
   lookAfter?(worker: Worker, signal: AbortSignal): Promise<void>;
 }
 
 /** Temporal itself, as Temporal's own configuration or the server of this host says. */
 const DIRECTLY: ConnectionSource = {
+  dataConverter: dataConverter(statePaths()),
   async connect() {
     const { connectionOptions, namespace } = await connectionSettings();
     return { connection: await NativeConnection.connect(connectionOptions), namespace };
   },
 };
 
-async function connect(
-  source: ConnectionSource,
-  logger: Logger,
-  signal: AbortSignal,
-): Promise<{ readonly connection: NativeConnection; readonly namespace: string }> {
+async function connect(source: ConnectionSource, logger: Logger, signal: AbortSignal): Promise<Connected> {
   for (;;) {
     try {
       return await source.connect();
@@ -61,7 +77,7 @@ async function connect(
  */
 export async function runWorker(
   logger: Logger,
-  parts: WorkerParts,
+  { interceptor, ...parts }: WorkerParts,
   source: ConnectionSource = DIRECTLY,
 ): Promise<void> {
   const stop = new AbortController();
@@ -73,10 +89,16 @@ export async function runWorker(
     const worker = await Worker.create({
       connection,
       namespace,
+      dataConverter: source.dataConverter,
       shutdownGraceTime: SHUTDOWN_GRACE,
       maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
       defaultHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
-      interceptors: { activity: [() => ({ inbound: new LivenessInterceptor() })] },
+      interceptors: {
+        activity: [
+          () => ({ inbound: new LivenessInterceptor() }),
+          ...(interceptor ? [() => ({ inbound: interceptor })] : []),
+        ],
+      },
       ...parts,
     });
     stop.signal.addEventListener('abort', () => worker.shutdown());

@@ -115,6 +115,8 @@ export interface InstallStatus {
   readonly image?: ImageRef;
   readonly diskId?: string;
   readonly firstBoot?: FirstBootReport & { readonly at: string };
+  /** The latest starts of a machine that installs itself, from its boot image, since the install began; at most 20. */
+  readonly boots?: readonly (MachineStartedArgs & { readonly at: string })[];
 }
 
 /** What the workflow answers when it ends. */
@@ -160,7 +162,15 @@ export interface ReportFirstBootArgs {
   readonly report: FirstBootReport;
 }
 
-/** Names of queries and updates. */
+/** A machine that installs itself has been started: once for each boot, by its gateway. */
+export interface MachineStartedArgs {
+  /** The kernel's own id of the boot. */
+  readonly bootId: string;
+  /** Containers that this boot refused to run as its agent, and why. */
+  readonly refused?: readonly string[];
+}
+
+/** Names of queries, updates and signals. */
 export const QUERIES = { status: 'status', manifest: 'manifest', facts: 'facts' } as const;
 export const UPDATES = {
   approve: 'approve',
@@ -169,7 +179,10 @@ export const UPDATES = {
   skip: 'skip',
   abort: 'abort',
   reportFirstBoot: 'reportFirstBoot',
+  /** Of `runMachine`, without arguments. */
+  cutPower: 'cutPower',
 } as const;
+export const SIGNALS = { machineStarted: 'machineStarted' } as const;
 
 /** Workflow types. */
 export const WORKFLOWS = {

@@ -9,6 +9,7 @@ import {
   amendUpdate,
   approveUpdate,
   factsQuery,
+  machineStartedSignal,
   manifestQuery,
   reportFirstBootUpdate,
   retryUpdate,
@@ -53,6 +54,7 @@ export class Decisions {
     this.#handleApproval();
     this.#handleAttention();
     this.#handleFirstBoot();
+    setHandler(machineStartedSignal, ({ bootId }) => this.#state.started(bootId));
     setHandler(
       abortUpdate,
       ({ by, reason }) => {

@@ -1,5 +1,6 @@
 /** Leaving the installer, and knowing that the installed system has come up. */
 import { ApplicationFailure, CancellationScope, condition } from '@temporalio/workflow';
+import type { LeaveInput } from '../activities/contract.ts';
 import type { InstallState } from './install-state.ts';
 import { control, leaveActivities } from './policies.ts';
 import type { RunningMachine } from './running-machine.ts';
@@ -13,6 +14,7 @@ export async function handOff(state: InstallState, machine: RunningMachine): Pro
       return 'nothing to do';
     case 'reboot':
     case 'poweroff':
+    case 'kexec':
       state.hasBooted = true;
       if (!state.firstBoot) await leave(state, action);
       return action;
@@ -35,14 +37,16 @@ export async function handOff(state: InstallState, machine: RunningMachine): Pro
  * the machine, by the installed system's report.
  * @throws ActivityFailure where nobody has said so within the time of {@link leaveActivities}
  */
-async function leave(state: InstallState, action: 'reboot' | 'poweroff'): Promise<void> {
+async function leave(state: InstallState, action: LeaveInput['action']): Promise<void> {
   const { machineId, target } = state.input;
   const scope = new CancellationScope();
   try {
     await scope.run(() =>
       Promise.race([
         condition(() => state.firstBoot !== undefined),
-        leaveActivities(machineId).leave({ action, target }),
+        leaveActivities(machineId).leave(
+          action === 'kexec' ? { action, ...state.diskStep } : { action, target },
+        ),
       ]),
     );
   } finally {

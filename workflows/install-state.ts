@@ -30,6 +30,9 @@ const ATTRIBUTES = {
 /** Default patience: a week holds a weekend and a holiday. */
 const ATTENTION_TIMEOUT_SECONDS = 7 * 24 * 3600;
 
+/** Boots that the status shows; the history has all of them. */
+const SHOWN_BOOTS = 20;
+
 /** The time in ISO 8601; deterministic inside a workflow. */
 export const now = (): string => new Date(Date.now()).toISOString();
 
@@ -53,6 +56,8 @@ export class InstallState {
   hasBooted = false;
   /** confirm */
   firstBoot: (ReportFirstBootArgs['report'] & { at: string }) | undefined;
+  /** Any phase of a machine that installs itself. */
+  #boots: NonNullable<InstallStatus['boots']> = [];
   attention: Attention | undefined;
   outcome: Outcome | undefined;
 
@@ -102,6 +107,12 @@ export class InstallState {
   /** What the agent's disk steps share. */
   get diskStep() {
     return { installId: this.installId, target: this.input.target, manifest: this.planned.manifest };
+  }
+
+  /** Says that the machine has been started from its boot image. Told again, it is the same start. */
+  started(bootId: string): void {
+    if (this.#boots.some((boot) => boot.bootId === bootId)) return;
+    this.#boots = [...this.#boots, { bootId, at: now() }].slice(-SHOWN_BOOTS);
   }
 
   begin(phase: Phase): void {
@@ -161,6 +172,7 @@ export class InstallState {
       ...(this.tokenDigest && { tokenDigest: this.tokenDigest }),
       awaitsApproval: this.awaitsApproval,
       ...(this.firstBoot && { firstBoot: this.firstBoot }),
+      ...(this.#boots.length > 0 && { boots: this.#boots }),
     };
   }
 }

@@ -1,5 +1,5 @@
-/** Queries and updates of `installMachine`. */
-import { defineQuery, defineUpdate } from '@temporalio/workflow';
+/** Queries, updates and signals of `installMachine`. */
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { Facts } from '../manifest/schema/facts.ts';
 import type { Manifest } from '../manifest/schema/manifest.ts';
 import {
@@ -7,9 +7,11 @@ import {
   type AmendArgs,
   type ApproveArgs,
   type InstallStatus,
+  type MachineStartedArgs,
   QUERIES,
   type ReportFirstBootArgs,
   type RetryArgs,
+  SIGNALS,
   type SkipArgs,
   UPDATES,
 } from './api.ts';
@@ -24,3 +26,5 @@ export const amendUpdate = defineUpdate<void, [AmendArgs]>(UPDATES.amend);
 export const skipUpdate = defineUpdate<void, [SkipArgs]>(UPDATES.skip);
 export const abortUpdate = defineUpdate<void, [AbortArgs]>(UPDATES.abort);
 export const reportFirstBootUpdate = defineUpdate<void, [ReportFirstBootArgs]>(UPDATES.reportFirstBoot);
+
+export const machineStartedSignal = defineSignal<[MachineStartedArgs]>(SIGNALS.machineStarted);

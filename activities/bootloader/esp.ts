@@ -55,11 +55,16 @@ export class Esp {
     const folder = await mkdtemp(join(tmpdir(), 'iguana-esp-'));
     try {
       const copy = join(folder, 'copy');
-      await this.#mtool('mcopy', ['-n', '-m', inside(path), copy], `reading ${path} from`);
+      await this.copyOut(path, copy);
       return await digestOfFile(copy);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
+  }
+
+  /** Copies a file from it. */
+  async copyOut(path: string, localFile: string): Promise<void> {
+    await this.#mtool('mcopy', ['-n', '-m', inside(path), localFile], `reading ${path} from`);
   }
 
   /** Writes a file, with its folders; one of that name is replaced. */

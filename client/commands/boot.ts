@@ -1,4 +1,5 @@
 /** `iguana boot`: what machines start from to install themselves. */
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
@@ -16,8 +17,10 @@ interface BuildOptions {
   readonly variant: BootVariant;
   readonly agent?: string;
   readonly key?: string;
+  readonly registryCa?: string;
   readonly server?: string;
   readonly ca?: string;
+  readonly tokenFile?: string;
 }
 
 interface IpxeOptions {
@@ -35,17 +38,22 @@ export function registerBoot(program: Command): void {
   const boot = group(program, 'boot', 'make what machines start from');
   define(boot, {
     usage: 'build',
-    summary: 'make the boot image: a kernel and an initrd that serve every machine',
+    summary: 'make the boot image: a kernel and an initrd, the same for every machine, and media of them',
     description:
       'Made of Debian 13 packages; the same packages and options give the same bytes. The agent is part of it, or is pulled from a\n' +
-      'registry and must be signed by --key.',
+      'registry and must be signed by --key. The folder gets vmlinuz and initrd.img (PXE, iPXE), iguana.efi (UEFI HTTP boot) and iguana.iso\n' +
+      '(CD, USB stick). The latter two know only what --server, --ca and --token-file say.',
     examples: [
       ['boot build -o boot', 'for virtual machines, told everything on the kernel command line'],
       ['boot build -o boot --variant generic --server https://10.0.0.1:7281', 'for real ones of this server'],
+      [
+        'boot build -o boot --server https://10.0.0.1:7281 --token-file token',
+        'a USB stick: machines enrol by themselves',
+      ],
       ['boot build -o boot --agent registry.example/iguana/agent@sha256:… --key cosign.pub', 'agent pulled'],
     ],
   })
-    .requiredOption('-o, --folder <folder>', 'where vmlinuz and initrd.img are put')
+    .requiredOption('-o, --folder <folder>', 'where the files are put')
     .addOption(
       new Option('--variant <which>', 'drivers of virtual machines, or of real ones too')
         .choices(['virtual', 'generic'])
@@ -53,8 +61,10 @@ export function registerBoot(program: Command): void {
     )
     .option('--agent <image>', 'pull the agent from there, by digest; default: it is part of the boot image')
     .option('--key <file>', 'public key that must have signed the pulled agent')
+    .option('--registry-ca <file>', 'authority of its certificate, where it is none that everybody trusts')
     .option('--server <url>', 'address of the gateway; default: the kernel command line says it')
     .option('--ca <digest>', 'digest of its authority; default, with --server: that of this host’s gateway')
+    .option('--token-file <file>', 'token with which the machines enrol; whoever has the files can read it')
     .action(action(build));
   define(boot, {
     usage: 'ipxe',
@@ -68,7 +78,8 @@ export function registerBoot(program: Command): void {
 }
 
 async function build({ output, options }: Call<BuildOptions>): Promise<undefined> {
-  const { folder, variant, agent, key, server } = options;
+  const { variant, agent, key, registryCa, server, tokenFile } = options;
+  const folder = resolve(options.folder);
   if (server !== undefined && !SERVER.test(server))
     throw usageError(`reading --server ${server}: it is no address like https://10.0.0.1:7281`);
   if (agent !== undefined && !PULLED.test(agent))
@@ -79,27 +90,43 @@ async function build({ output, options }: Call<BuildOptions>): Promise<undefined
     throw usageError('--agent and --key belong together: what is pulled must be signed');
   const ca = server === undefined ? options.ca : (options.ca ?? (await ownCa()));
   if (ca !== undefined && !CA.test(ca)) throw usageError(`reading --ca ${ca}: it is no digest sha256:…`);
-  const [{ makeBootImage }, agentKey] = await Promise.all([
+  if (registryCa !== undefined && agent === undefined)
+    throw usageError('--registry-ca is of no use without --agent: nothing is pulled');
+  const [{ makeBootImage }, { makeBootMedia }, agentKey, registryCaPem, token] = await Promise.all([
     import('../../host/boot/boot-image.ts'),
+    import('../../host/boot/media.ts'),
     key === undefined ? undefined : publicKey(key),
+    registryCa === undefined ? undefined : certificate(registryCa),
+    tokenFile === undefined ? undefined : tokenOf(tokenFile),
   ]);
-  const made = await makeBootImage(statePaths(), {
+  const onLine = (line: string) => output.note(line);
+  const image = await makeBootImage(statePaths(), {
     variant,
     baked: agent === undefined,
-    folder: resolve(folder),
-    onLine: (line) => output.note(line),
+    folder,
+    onLine,
+    ...(token !== undefined && { token }),
     ...(agent !== undefined && { agent }),
     ...(agentKey !== undefined && { agentKey }),
+    ...(registryCaPem !== undefined && { registryCa: registryCaPem }),
     ...(server !== undefined && { server }),
     ...(ca !== undefined && { ca }),
   });
+  const made = { ...image, ...(await makeBootMedia(statePaths(), image, folder, onLine)) };
   output.result({ kind: 'boot-image', variant, ...made }, () =>
     table(
       ['WHAT', 'SIZE', ''],
       [
         ['kernel', formatBytes(made.kernelBytes), made.kernel],
         ['initrd', formatBytes(made.initrdBytes), made.initrd],
-        ...made.parts.map(({ name, bytes }) => [`  ${name}`, formatBytes(bytes), '']),
+        ...made.parts.flatMap(({ name, bytes }) => [
+          [`  ${name}`, formatBytes(bytes), ''],
+          ...(name === 'system'
+            ? made.largest.map((share) => ['', '', `${formatBytes(share.bytes).padStart(8)} ${share.what}`])
+            : []),
+        ]),
+        ['UEFI', formatBytes(made.ukiBytes), made.uki],
+        ['CD, USB', formatBytes(made.isoBytes), made.iso],
       ],
     ),
   );
@@ -112,6 +139,8 @@ async function ipxe({ output, options }: Call<IpxeOptions>): Promise<undefined> 
     throw usageError(`reading --server ${server}: it is no address like https://10.0.0.1:7281`);
   const words = [
     'initrd=initrd.img',
+    // Otherwise the kernel shows its words at its start, the token too.
+    'quiet',
     `iguana.server=${server}`,
     `iguana.ca=${await ownCa()}`,
     ...(token === undefined ? [] : [`iguana.token=${token}`]),
@@ -135,8 +164,35 @@ async function ownCa(): Promise<string> {
   });
 }
 
+/** @throws usage error where the file holds anything but one word */
+async function tokenOf(file: string): Promise<string> {
+  const doing = `reading --token-file ${file}`;
+  const remedy = '`iguana machine token create` shows a token; put it into a file, alone.';
+  const text = await readFile(file, 'utf8').catch((cause: Error) => {
+    throw usageError(`${doing}: ${cause.message}`, { remedy });
+  });
+  if (/^\S+$/.test(text.trim())) return text.trim();
+  throw usageError(`${doing}: it holds no token`, { remedy });
+}
+
 async function publicKey(file: string): Promise<string> {
   const { readPublicKey } = await import('../../image/signature/public-key.ts');
   await readPublicKey(file);
   return await readFile(file, 'utf8');
+}
+
+/** @throws usage error where the file holds no certificate */
+async function certificate(file: string): Promise<string> {
+  const doing = `reading --registry-ca ${file}`;
+  const pem = await readFile(file, 'utf8').catch((cause: Error) => {
+    throw usageError(`${doing}: ${cause.message}`);
+  });
+  try {
+    new X509Certificate(pem);
+  } catch (cause) {
+    throw usageError(
+      `${doing}: it holds no certificate in PEM: ${cause instanceof Error ? cause.message : String(cause)}`,
+    );
+  }
+  return pem;
 }

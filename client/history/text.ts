@@ -7,6 +7,7 @@ import type { ActivityEntry, Timeline, TimelineEntry, TimelineFailure } from './
 /** Signals and updates by which machines speak; the others are people's. */
 const MACHINE_SAID: Readonly<Record<string, string>> = {
   reportFirstBoot: 'first boot reported',
+  machineStarted: 'the machine has started from its boot image',
   imageBuilt: 'image built by another install',
   join: 'another install waits for this image',
   leave: 'an install waits no longer for this image',
@@ -161,12 +162,14 @@ function failureLines(output: Output, failure: TimelineFailure | undefined): str
 
 function decisionText(output: Output, { name, args }: Extract<TimelineEntry, { kind: 'decision' }>): string {
   const said = MACHINE_SAID[name];
-  const { by, reason, layer, report, imageDigest } = isRecord(args) ? args : {};
+  const { by, reason, layer, report, imageDigest, bootId, refused } = isRecord(args) ? args : {};
   const details = [
     typeof by === 'string' && `by ${by}`,
     typeof reason === 'string' && `(${reason})`,
     isRecord(layer) && `layer ${String(layer.name)} ${String(layer.digest)}`,
     typeof imageDigest === 'string' && imageDigest,
+    typeof bootId === 'string' && `boot ${bootId}`,
+    Array.isArray(refused) && refused.length > 0 && `after refusing ${refused.map(String).join('; ')}`,
     isRecord(report) && `${String(report.hostname)}, ${String(report.kernel)}, boot ${String(report.bootId)}`,
   ];
   return [output.tone('strong', said ?? name), ...details.filter((detail) => detail !== false)].join(' ');

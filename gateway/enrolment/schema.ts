@@ -28,10 +28,14 @@ const identity = z
   })
   .strict();
 
-/** Body of `POST /v1/enrol`. */
-export const enrolSchema: z.ZodType<EnrolRequest> = z
-  .object({ csr, token: z.string().min(16).max(256).exactOptional(), identity })
-  .strict();
+/** Body of `POST /v1/enrol`. What a newer boot image says besides is left out: a gateway lets in machines of any version. */
+export const enrolSchema: z.ZodType<EnrolRequest> = z.object({
+  csr,
+  token: z.string().min(16).max(256).exactOptional(),
+  identity,
+  bootId: z.uuid().toLowerCase().exactOptional(),
+  refused: z.array(shown(512)).max(5).exactOptional(),
+});
 
 /** Body of `POST /v1/renew`. */
 export const renewSchema: z.ZodType<RenewRequest> = z.object({ csr }).strict();

@@ -4,8 +4,16 @@
  */
 import { status } from '@grpc/grpc-js';
 import type { WorkflowService } from '@temporalio/client';
+import {
+  walkPollActivityTaskQueueResponse,
+  walkRecordActivityTaskHeartbeatRequest,
+  walkRespondActivityTaskCanceledRequest,
+  walkRespondActivityTaskCompletedRequest,
+  walkRespondActivityTaskFailedRequest,
+} from '@temporalio/common/lib/internal-non-workflow/index.js';
 import proto from '@temporalio/proto';
 import { machineQueue } from '../../workflows/api.ts';
+import type { MachinePayloads } from './payloads.ts';
 import type { TaskTokens } from './task-token.ts';
 import { CallFailed } from './wire.ts';
 
@@ -16,6 +24,7 @@ export interface CallContext {
   readonly machineId: string;
   readonly namespace: string;
   readonly tokens: TaskTokens;
+  readonly payloads: MachinePayloads;
   readonly service: WorkflowService;
 }
 
@@ -53,6 +62,23 @@ function ofTask(request: { taskToken: Uint8Array; namespace: string }, context: 
   const taskToken = context.tokens.unwrap(context.machineId, request.taskToken);
   if (!taskToken) throw new Denied('task-token', 'this is no task that was given to this machine');
   return { taskToken, namespace: context.namespace, identity: identityOf(context.machineId) };
+}
+
+/**
+ * A task that cannot be decrypted: its install is told at once, and tries again as its retry policy says. Kept back, it would be missed
+ * when it times out.
+ */
+async function refuseTask(taskToken: Uint8Array, context: CallContext, error: unknown): Promise<void> {
+  await context.service.respondActivityTaskFailed({
+    taskToken,
+    namespace: context.namespace,
+    identity: identityOf(context.machineId),
+    failure: {
+      message: error instanceof Error ? error.message : String(error),
+      source: 'Iguana gateway',
+      applicationFailureInfo: { type: 'PayloadRefused' },
+    },
+  });
 }
 
 /** By their names in `temporal.api.workflowservice.v1.WorkflowService`. */
@@ -93,7 +119,14 @@ export const METHODS: ReadonlyMap<string, Method> = new Map<string, Method>([
         identity: identityOf(machineId),
       });
       // Empty: no task came in time.
-      const taskToken = task.taskToken.length > 0 ? tokens.wrap(machineId, task.taskToken) : task.taskToken;
+      if (task.taskToken.length === 0) return api.PollActivityTaskQueueResponse.encode(task).finish();
+      try {
+        await context.payloads.decrypt(task, walkPollActivityTaskQueueResponse);
+      } catch (error) {
+        await refuseTask(task.taskToken, context, error);
+        return NOTHING;
+      }
+      const taskToken = tokens.wrap(machineId, task.taskToken);
       return api.PollActivityTaskQueueResponse.encode({ ...task, taskToken }).finish();
     },
   ],
@@ -101,11 +134,10 @@ export const METHODS: ReadonlyMap<string, Method> = new Map<string, Method>([
     'RecordActivityTaskHeartbeat',
     async (bytes, context) => {
       const request = decoded(() => api.RecordActivityTaskHeartbeatRequest.decode(bytes));
+      const task = ofTask(request, context);
+      await context.payloads.encrypt(request, walkRecordActivityTaskHeartbeatRequest);
       const { details = null } = request;
-      const answer = await context.service.recordActivityTaskHeartbeat({
-        ...ofTask(request, context),
-        details,
-      });
+      const answer = await context.service.recordActivityTaskHeartbeat({ ...task, details });
       return api.RecordActivityTaskHeartbeatResponse.encode(answer).finish();
     },
   ],
@@ -113,8 +145,10 @@ export const METHODS: ReadonlyMap<string, Method> = new Map<string, Method>([
     'RespondActivityTaskCompleted',
     async (bytes, context) => {
       const request = decoded(() => api.RespondActivityTaskCompletedRequest.decode(bytes));
+      const task = ofTask(request, context);
+      await context.payloads.encrypt(request, walkRespondActivityTaskCompletedRequest);
       const { result = null } = request;
-      await context.service.respondActivityTaskCompleted({ ...ofTask(request, context), result });
+      await context.service.respondActivityTaskCompleted({ ...task, result });
       return NOTHING;
     },
   ],
@@ -122,12 +156,10 @@ export const METHODS: ReadonlyMap<string, Method> = new Map<string, Method>([
     'RespondActivityTaskFailed',
     async (bytes, context) => {
       const request = decoded(() => api.RespondActivityTaskFailedRequest.decode(bytes));
+      const task = ofTask(request, context);
+      await context.payloads.encrypt(request, walkRespondActivityTaskFailedRequest);
       const { failure = null, lastHeartbeatDetails = null } = request;
-      await context.service.respondActivityTaskFailed({
-        ...ofTask(request, context),
-        failure,
-        lastHeartbeatDetails,
-      });
+      await context.service.respondActivityTaskFailed({ ...task, failure, lastHeartbeatDetails });
       return NOTHING;
     },
   ],
@@ -135,8 +167,10 @@ export const METHODS: ReadonlyMap<string, Method> = new Map<string, Method>([
     'RespondActivityTaskCanceled',
     async (bytes, context) => {
       const request = decoded(() => api.RespondActivityTaskCanceledRequest.decode(bytes));
+      const task = ofTask(request, context);
+      await context.payloads.encrypt(request, walkRespondActivityTaskCanceledRequest);
       const { details = null } = request;
-      await context.service.respondActivityTaskCanceled({ ...ofTask(request, context), details });
+      await context.service.respondActivityTaskCanceled({ ...task, details });
       return NOTHING;
     },
   ],

@@ -8,6 +8,7 @@ import type { MachineCertificate } from '../authority/machine-certificate.ts';
 import { type Limits, Rate, Tally } from '../limits.ts';
 import { type GatewayRecord, NOBODY } from '../record.ts';
 import { Denied, METHODS, type Method } from './methods.ts';
+import type { MachinePayloads } from './payloads.ts';
 import type { TaskTokens } from './task-token.ts';
 import { CallFailed, readMessage, sendFailure, sendMessage, timeoutOf } from './wire.ts';
 
@@ -31,6 +32,7 @@ export interface ProxyOptions {
   readonly connection: Connection;
   readonly namespace: string;
   readonly tokens: TaskTokens;
+  readonly payloads: MachinePayloads;
   readonly access: MachineAccess;
   readonly limits: Limits;
   readonly record: GatewayRecord;
@@ -114,7 +116,7 @@ export class TemporalProxy {
   }
 
   async #forward(call: Call, machine: MachineCertificate, method: Method): Promise<Uint8Array> {
-    const { connection, namespace, tokens, limits } = this.#options;
+    const { connection, namespace, tokens, payloads, limits } = this.#options;
     const { request, response } = call;
     const { machineId } = machine;
     const received = Date.now();
@@ -139,7 +141,7 @@ export class TemporalProxy {
       // A poll that nobody waits for any longer would take a task with it.
       response.stream.once('close', () => gone.abort());
       if (response.stream.destroyed) gone.abort();
-      const context = { machineId, namespace, tokens, service: connection.workflowService };
+      const context = { machineId, namespace, tokens, payloads, service: connection.workflowService };
       const metadata = clientOf(request);
       const deadline = Math.min(received + timeout, machine.notAfter);
       return await connection.withDeadline(deadline, () =>

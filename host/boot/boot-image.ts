@@ -10,6 +10,7 @@ import { cachedLayer, type Layer } from '../containers/layer.ts';
 import { makeTreeLayer } from '../containers/tree-layer.ts';
 import { withLock } from '../lock.ts';
 import type { StatePaths } from '../state.ts';
+import { largestShares, type Share } from './contents.ts';
 import { cpioOfTar } from './cpio.ts';
 import { type BootConfiguration, embeddedFiles } from './embedded.ts';
 import { SQUASHFS_OPTIONS, squashfsOfLayers } from './squashfs.ts';
@@ -17,6 +18,9 @@ import { type BootVariant, bootSystem } from './system.ts';
 
 /** Where the agent's container lies in a boot image that holds it; `initrd/boot/root/usr/lib/iguana/agent` looks there. */
 const AGENT_FILE = '/usr/lib/iguana/agent.squashfs';
+
+/** Of what takes the space, so many are told. */
+const SHARES = 12;
 
 /** What is asked for. */
 export interface BootRequest extends BootConfiguration {
@@ -44,6 +48,8 @@ export interface BootImage {
   /** SHA-256 of the initrd, hexadecimal. */
   readonly initrdSha256: string;
   readonly parts: readonly BootPart[];
+  /** What takes the space in the part `system`, the largest first. */
+  readonly largest: readonly Share[];
 }
 
 /**
@@ -82,6 +88,7 @@ export async function makeBootImage(paths: StatePaths, request: BootRequest): Pr
         ...(agent ? [{ name: 'agent' as const, bytes: agent.bytes }] : []),
         { name: 'configuration', bytes: configuration },
       ],
+      largest: system.largest,
     };
   } finally {
     await rm(work, { recursive: true, force: true });
@@ -92,7 +99,7 @@ async function systemArchive(
   variant: BootVariant,
   cache: string,
   onLine: (line: string) => void,
-): Promise<{ readonly initrd: Layer; readonly kernel: Layer }> {
+): Promise<{ readonly initrd: Layer; readonly kernel: Layer; readonly largest: readonly Share[] }> {
   const tar = await bootSystem(variant, cache, onLine);
   const initrd = await cachedLayer(cache, { initrd: tar.diffId }, async (path) => {
     onLine('boot image: compressing the system');
@@ -103,7 +110,7 @@ async function systemArchive(
       stdout: { file: path },
     });
   });
-  return { initrd, kernel };
+  return { initrd, kernel, largest: await largestShares(tar.path, SHARES) };
 }
 
 async function agentArchive(cache: string, onLine: (line: string) => void): Promise<Layer> {

@@ -12,10 +12,14 @@ export interface BootConfiguration {
   readonly server?: string;
   /** Digest of the gateway's authority, `sha256:…`. */
   readonly ca?: string;
+  /** Token with which the machines enrol: whoever can read the boot image has it. */
+  readonly token?: string;
   /** The container to pull, `HOST/REPOSITORY@sha256:…`. */
   readonly agent?: string;
   /** PEM; containers must be signed by it. Without a key none is pulled. */
   readonly agentKey?: string;
+  /** PEM; authority of the registry's certificate, where it is none that everybody trusts. */
+  readonly registryCa?: string;
 }
 
 /** The files, by path. */
@@ -42,8 +46,15 @@ async function ownFiles(): Promise<readonly LayerFile[]> {
   );
 }
 
-function configurationFiles({ server, ca, agent, agentKey }: BootConfiguration): LayerFile[] {
-  const lines = Object.entries({ server, ca, agent }).flatMap(([name, value]) =>
+function configurationFiles({
+  server,
+  ca,
+  token,
+  agent,
+  agentKey,
+  registryCa,
+}: BootConfiguration): LayerFile[] {
+  const lines = Object.entries({ server, ca, token, agent }).flatMap(([name, value]) =>
     value === undefined ? [] : [`${name}=${value}\n`],
   );
   const text = (path: string, content: string, mode?: number): LayerFile => ({
@@ -66,6 +77,10 @@ function configurationFiles({ server, ca, agent, agentKey }: BootConfiguration):
             'default-docker:\n  use-sigstore-attachments: true\n',
           ),
         ]),
+    // containers-certs.d(5)
+    ...(agent === undefined || registryCa === undefined
+      ? []
+      : [text(`/etc/containers/certs.d/${agent.split('/')[0]}/ca.crt`, registryCa)]),
   ];
 }
 

@@ -7,7 +7,7 @@ import { build, type Plugin } from 'esbuild';
 
 /** The agent without its sources. */
 export interface AgentBundle {
-  /** `agent.js` and `thread.js`, which belong into one folder. */
+  /** `agent.js` and what it loads by path, which belong into one folder. */
   readonly programs: readonly { readonly name: string; readonly code: Uint8Array }[];
   /** Temporal's native library, and the path beside the bundle at which the code looks for it. */
   readonly nativeLibrary: { readonly file: string; readonly path: string; readonly version: string };
@@ -18,6 +18,9 @@ const ENTRY = fileURLToPath(new URL('../../worker/agent.ts', import.meta.url));
 
 /** What the threads of a disk write run: `image/write/crew.ts` looks for it beside itself. */
 const THREAD = fileURLToPath(new URL('../../image/write/thread.ts', import.meta.url));
+
+/** What Temporal's SDK loads by its path: `host/codec/data-converter.ts` looks for it beside itself. */
+const FAILURE_CONVERTER = fileURLToPath(new URL('../codec/failure-converter.ts', import.meta.url));
 
 /**
  * Parts of Temporal's worker for processes that run workflows: they drag webpack and swc in, 100 MB, and an agent runs
@@ -59,7 +62,7 @@ const __dirname = iguanaDirname(__filename);
  */
 export async function bundleAgent(entry: string = ENTRY): Promise<AgentBundle> {
   const result = await build({
-    entryPoints: { agent: entry, thread: THREAD },
+    entryPoints: { agent: entry, thread: THREAD, 'failure-converter': FAILURE_CONVERTER },
     bundle: true,
     write: false,
     outdir: '.',

@@ -15,8 +15,8 @@ const EXCLUDED = ['/usr/share/doc/*', '/usr/share/man/*', '/usr/share/locale/*',
 
 /** What goes into the userland. */
 export interface Userland {
-  /** mmdebstrap's variant: `essential` has no apt, `apt` can install more. */
-  readonly variant: 'essential' | 'apt';
+  /** mmdebstrap's variant: `essential` has no apt, `apt` can install more; `extract` is the packages' files and nothing else. */
+  readonly variant: 'essential' | 'apt' | 'extract';
   readonly packages: readonly string[];
   /** Further path patterns to leave out, for dpkg's path-exclude. */
   readonly exclude?: readonly string[];

@@ -17,6 +17,10 @@ export interface EnrolRequest {
   /** Absent where the gateway lets unknown machines wait for approval. */
   readonly token?: string;
   readonly identity: MachineIdentity;
+  /** The kernel's own id of this boot, a UUID: each is told to the machine's install once. */
+  readonly bootId?: string;
+  /** Containers that this boot refused to run as its agent, and why. */
+  readonly refused?: readonly string[];
 }
 
 /** Body of `POST /v1/renew`, sent with the present certificate. */

@@ -23,6 +23,8 @@ export interface MachineRecord {
   /** The operator who let this key in, where one did. */
   readonly approvedBy?: string;
   readonly revokedBy?: string;
+  /** The boot of which its install has been told last. */
+  readonly bootId?: string;
 }
 
 /** @returns undefined where the machine has never enrolled */

@@ -17,6 +17,8 @@ export interface GatewayPaths {
   readonly pending: string;
   /** An empty file for each machine, whose time says when the machine was last seen. */
   readonly seen: string;
+  /** A file for each machine that has asked what to start from since its install was begun. */
+  readonly boots: string;
 }
 
 /** @returns the gateway's part of a state folder */
@@ -30,6 +32,7 @@ export function gatewayPaths(paths: Pick<StatePaths, 'root'>): GatewayPaths {
     machines: join(root, 'machines'),
     pending: join(root, 'pending'),
     seen: join(root, 'seen'),
+    boots: join(root, 'boots'),
   };
 }
 

@@ -27,6 +27,8 @@ export interface EmbeddedTemporal {
   readonly address: string;
   /** Address of the Web UI. */
   readonly uiAddress: string;
+  /** Names by which a browser on this host may have reached it. */
+  readonly uiOrigins: readonly string[];
 }
 
 /**
@@ -34,11 +36,13 @@ export interface EmbeddedTemporal {
  * since agents and people know them.
  * @param cli path of the Temporal CLI
  * @param searchAttributes names of Keyword attributes to register
+ * @param codecEndpoint told to the Web UI, without the token: the arguments of a process are public
  */
 export async function embeddedTemporal(
   paths: StatePaths,
   cli: string,
   searchAttributes: readonly string[],
+  codecEndpoint?: string,
 ): Promise<EmbeddedTemporal> {
   const folder = dirname(paths.temporalDatabase);
   await mkdir(folder, { recursive: true, mode: 0o700 });
@@ -57,6 +61,7 @@ export async function embeddedTemporal(
     namespace: EMBEDDED_NAMESPACE,
     'log-level': 'warn',
     'log-format': 'json',
+    ...(codecEndpoint && { 'ui-codec-endpoint': codecEndpoint }),
   };
   // A write-ahead log, synchronised at checkpoints: survives SIGKILL and doubles the rate of the default.
   const pragmas = ['journal_mode=wal', 'synchronous=NORMAL'].flatMap((pragma) => ['--sqlite-pragma', pragma]);
@@ -73,6 +78,7 @@ export async function embeddedTemporal(
     args: ['--nonblock', '--no-fork', join(folder, 'lock'), cli, ...cliArgs],
     address: `${LOOPBACK}:${ports.grpc}`,
     uiAddress: `http://${LOOPBACK}:${ports.ui}`,
+    uiOrigins: [LOOPBACK, 'localhost'].map((host) => `http://${host}:${ports.ui}`),
   };
 }
 

@@ -165,9 +165,10 @@ export const machineSchema = z.strictObject({
 
 /** What happens when the disk is written. */
 export const handoffSchema = z.strictObject({
-  action: z
-    .enum(['none', 'reboot', 'poweroff', 'virtual-machine'])
-    .meta({ description: 'virtual-machine: boot the disk image in QEMU on the host that holds it.' }),
+  action: z.enum(['none', 'reboot', 'kexec', 'poweroff', 'virtual-machine']).meta({
+    description:
+      'reboot, poweroff: through the firmware. kexec: start the installed kernel right away. virtual-machine: boot the disk image in QEMU on the host that holds it.',
+  }),
   virtualMachine: z
     .strictObject({
       memory: z.number().int().min(256).max(1_048_576).meta({ description: 'MiB' }),

@@ -19,8 +19,8 @@ export class CommandLine {
 
   constructor(env: NodeJS.ProcessEnv = {}) {
     // A state folder of its own, so that nothing of this host is touched or seen.
-    this.state = folderWith();
-    this.#env = { IGUANA_STATE: this.state, TEMPORAL_ADDRESS: '', NO_COLOR: '1', ...env };
+    this.state = env.IGUANA_STATE ?? folderWith();
+    this.#env = { TEMPORAL_ADDRESS: '', NO_COLOR: '1', ...env, IGUANA_STATE: this.state };
   }
 
   /** Starts it and does not wait. */

@@ -18,10 +18,14 @@ const profile = join(folder, 'site.yaml');
 
 beforeAll(async () => {
   harness = await InstallHarness.start();
-  iguana = new CommandLine({ TEMPORAL_ADDRESS: harness.environment.address });
+  // The state folder of the workers: the keys of payloads are there.
+  iguana = new CommandLine({
+    TEMPORAL_ADDRESS: harness.environment.address,
+    IGUANA_STATE: harness.keys.root,
+  });
 });
 afterAll(async () => {
-  await harness.environment.teardown();
+  await harness.stop();
 });
 
 /** What the scripted activities of one machine do. */

@@ -15,6 +15,21 @@ afterAll(async () => {
   await iguana.run(['server', 'stop']);
 });
 
+/** The Web UI is told where payloads are decrypted, and not by which token; with the token they are. */
+async function expectCodec(uiAddress: string): Promise<void> {
+  const { documents } = await iguana.json(['server', 'codec']);
+  const [{ address, uiEndpoint, token }] = documents as [Record<'address' | 'uiEndpoint' | 'token', string>];
+  const settings = await (await fetch(new URL('/api/v1/settings', uiAddress))).text();
+  expect(JSON.parse(settings)).toMatchObject({ Codec: { Endpoint: address } });
+  expect(settings).not.toContain(token);
+  const answer = await fetch(`${uiEndpoint}/decode`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', origin: uiAddress },
+    body: '{"payloads":[]}',
+  });
+  expect([answer.status, answer.headers.get('access-control-allow-origin')]).toEqual([200, uiAddress]);
+}
+
 it('starts in the background, is found by a second start, answers, and stops in order', async () => {
   const first = await iguana.json(['server', 'start']);
   expect(first).toMatchObject({
@@ -28,6 +43,7 @@ it('starts in the background, is found by a second start, answers, and stops in 
     status: 0,
     stdout: expect.stringContaining('already running'),
   });
+  await expectCodec((first.documents[0] as { uiAddress: string }).uiAddress);
   await expect(iguana.json(['server', 'stop'])).resolves.toEqual({
     status: 0,
     documents: [{ stopped: true }],

@@ -42,6 +42,10 @@ const COMMANDS = [
   'server start',
   'server stop',
   'server status',
+  'server keys ls',
+  'server keys rotate',
+  'server keys rm',
+  'server codec',
   'worker control',
   'worker builder',
   'worker agent',
@@ -86,6 +90,16 @@ describe('wrong usage', () => {
     ['a missing subcommand', ['image'], 'subcommand'],
     ['too many arguments', ['status', 'a', 'b'], 'too many arguments'],
     ['a missing reason', ['skip', 'm'], '--reason'],
+    [
+      'a token file that is not there',
+      ['boot', 'build', '-o', '/nowhere', '--token-file', '/nowhere/t'],
+      'ENOENT',
+    ],
+    [
+      'a token file that holds none',
+      ['boot', 'build', '-o', '/nowhere', '--token-file', '/etc/passwd'],
+      'no token',
+    ],
     ['an unknown document', ['manifest', 'schema', 'nothing'], 'profile, manifest, facts'],
   ])('%s ends with status 2 and a remedy', async (_what, args, words) => {
     const { status, stderr } = await iguana.run(args);

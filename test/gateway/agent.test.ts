@@ -90,7 +90,7 @@ const at = ({ port, authority }: Gateway) => ({ port, digest: authority.digest }
 /** Has the agent do one of its real steps. */
 async function works(): Promise<void> {
   const id = (await machineId()) ?? '';
-  const { client } = fleet.environment;
+  const { client } = fleet;
   const handle = await client.workflow.start<typeof release>('release', {
     taskQueue: 'control',
     workflowId: `release/${randomUUID()}`,

@@ -227,7 +227,18 @@ describe('refuses', () => {
     ['a request that is none', 400, () => ({ ...whole(), csr: 'x'.repeat(100) })],
     ['one that another key signed', 400, () => ({ ...whole(), csr: tampered() })],
     ['a machine without an identity', 400, () => ({ ...whole(), identity: { uuid: 'no', macs: [] } })],
-    ['fields that nobody knows', 400, () => ({ ...whole(), admin: true })],
+    [
+      'an identity of fields that nobody knows',
+      400,
+      () => ({ ...whole(), identity: { macs: [], admin: true } }),
+    ],
+    [
+      'a wrong token, with words of a newer boot image, which are left out',
+      403,
+      () => ({ ...whole(), mood: 1 }),
+    ],
+    ['a boot that is none', 400, () => ({ ...whole(), bootId: 'x' })],
+    ['refusals that would move a terminal', 400, () => ({ ...whole(), refused: ['\x1b[2J'] })],
     [
       'facts that would move a terminal',
       400,

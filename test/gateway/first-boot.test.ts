@@ -14,11 +14,11 @@ let endpoint: FastifyInstance;
 beforeAll(async () => {
   process.env.IGUANA_LOG = 'silent';
   harness = await InstallHarness.start();
-  endpoint = firstBootEndpoint(harness.environment.client);
+  endpoint = firstBootEndpoint(harness.client);
 });
 afterAll(async () => {
   await endpoint.close();
-  await harness.environment.teardown();
+  await harness.stop();
 });
 
 const reportOf = (machineId: string, more: object = {}) => ({

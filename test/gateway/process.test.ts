@@ -53,12 +53,13 @@ function run(env: NodeJS.ProcessEnv): { output: () => string } {
 /** Starts it, and answers where it listens, as it says itself. */
 async function start(env: NodeJS.ProcessEnv = {}) {
   const { output } = run(env);
-  await expect.poll(output, { timeout: 30_000 }).toMatch(/first-boot endpoint listens/);
+  await expect.poll(output, { timeout: 30_000 }).toMatch(/the gateway is ready/);
   const port = Number(/"port":(\d+),"caDigest"/.exec(output())?.[1]);
   const reports = /"address":"([^"]+)","msg":"first-boot/.exec(output())?.[1] ?? '';
+  const boots = /"address":"([^"]+)","msg":"boot endpoint/.exec(output())?.[1] ?? '';
   const authority = await Authority.open(await gatewayKeys(site.paths));
   expect(output()).toContain(`"caDigest":"${authority.digest}"`);
-  return { gateway: { port, authority } as unknown as Gateway, reports };
+  return { gateway: { port, authority } as unknown as Gateway, reports, boots };
 }
 
 it('serves machines and reports on loopback, with health and metrics', async () => {
@@ -106,6 +107,17 @@ describe('an image of the store', () => {
       expect((await https.get(`/images/blobs/sha256/${other}`)).status).toBe(404);
     }
   });
+});
+
+it('serves firmware where a boot folder is named, on loopback, and nothing else there', async () => {
+  await writeFile(join(site.root, 'vmlinuz'), 'kernel');
+  const { gateway, boots } = await start({ IGUANA_BOOT_FOLDER: site.root, IGUANA_BOOT_PORT: '0' });
+  const asked = async (path: string) => await fetch(new URL(path, boots));
+  expect(new URL(boots).hostname).toBe('127.0.0.1');
+  expect(await (await asked('/boot/vmlinuz')).text()).toBe('kernel');
+  expect(await (await asked('/boot/ipxe')).text()).toMatch(/^#!ipxe\nchain /);
+  for (const path of ['/metrics', '/v1/ca', '/v1/first-boot']) expect((await asked(path)).status).toBe(404);
+  expect(gateway.port).not.toBe(Number(new URL(boots).port));
 });
 
 it('does not start with settings that are none, and names all of them', async () => {

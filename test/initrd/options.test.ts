@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { describe, expect, it } from 'vitest';
+import { embeddedFiles } from '../../host/boot/embedded.ts';
 import { folderWith } from '../client/folder.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../initrd/boot/root/usr/lib/iguana/options', import.meta.url));
@@ -40,6 +41,18 @@ it('takes what the boot image knows, and lets the command line say more', async 
   expect(status).toBe(0);
   expect(file('agent.env')).toContain('IGUANA_GATEWAY=https://b.example:7281\n');
   expect(file('watchdog')).toBe('60\n');
+});
+
+it('takes the token that was put into the boot image, where only root reads it', async () => {
+  const files = await embeddedFiles({ server: 'https://a.example:7281', ca: CA, token: 's3cret' });
+  const own = files.find(({ path }) => path === '/etc/iguana/boot.conf');
+  const text = own && 'content' in own.source ? String(own.source.content) : '';
+  expect(own?.mode).toBe(0o600);
+  const { status, file, said } = await told('quiet', text);
+  expect(status).toBe(0);
+  expect(file('token')).toBe('s3cret\n');
+  expect(said).not.toContain('s3cret');
+  expect((await told('iguana.token=other', text)).file('token')).toBe('other\n');
 });
 
 it('keeps an agent that is to be pulled, and the wish for a shell', async () => {

@@ -1,7 +1,5 @@
 /** Reading histories in tests. */
-import type { WorkflowHandle } from '@temporalio/client';
-
-type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
+import type { History } from '../support/read-history.ts';
 
 /** How often each activity has completed. */
 export function completedActivities(history: History): Map<string, number> {
@@ -19,7 +17,7 @@ export function completedActivities(history: History): Map<string, number> {
   return counts;
 }
 
-/** What the activities of one name have answered. */
+/** What the activities of one name have answered, in a history that is decrypted. */
 export function answersOf(history: History, name: string): unknown[] {
   const scheduled = new Set<string>();
   const answers: unknown[] = [];

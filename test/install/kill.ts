@@ -13,6 +13,7 @@ import type { WriteResult } from '../../activities/contract.ts';
 import { readLayers } from '../../client/install/layers.ts';
 import type { Iguana } from '../../client/library.ts';
 import { type InstallStatus, installWorkflowId, PHASES, type Phase } from '../../workflows/api.ts';
+import { readHistory } from '../support/read-history.ts';
 import { type DiskContent, differences, diskContent } from './disk-content.ts';
 import { DiskWrites } from './disk-writes.ts';
 import { answersOf, completedActivities } from './history.ts';
@@ -88,8 +89,8 @@ async function expectLikeUndisturbed(machineId: string, path: string, status: In
  */
 async function expectLittleAgain(machineId: string, writtenBytes: number, kills: number): Promise<void> {
   await using iguana = site.connect();
-  const handle = (await iguana.client()).workflow.getHandle(installWorkflowId(machineId));
-  const [last] = answersOf(await handle.fetchHistory(), 'writeImage') as WriteResult[];
+  const history = await readHistory(await iguana.client(), installWorkflowId(machineId));
+  const [last] = answersOf(history, 'writeImage') as WriteResult[];
   if (!last) throw new Error(`${machineId} has written no image`);
   const allowance = kills * (0.02 * dataBytes + 4 * 2 ** 20 + last.skippedBytes);
   const said = `${kills} kills; the last attempt: ${JSON.stringify(last)}; undisturbed: ${undisturbedBytes}`;

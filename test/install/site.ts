@@ -12,20 +12,20 @@ import { fileURLToPath } from 'node:url';
 import type Docker from 'dockerode';
 import { Iguana } from '../../client/library.ts';
 import { openEngine } from '../../host/engine/open.ts';
+import { withLock } from '../../host/lock.ts';
 import { findServer } from '../../host/server-record.ts';
 import { type StatePaths, statePaths } from '../../host/state.ts';
 
 const SERVER = fileURLToPath(new URL('../../worker/server.ts', import.meta.url));
 
 /** What can be killed. */
-export type Victim = 'agent' | 'workers' | 'temporal' | 'all';
+export type Victim = 'agent' | 'workers' | 'temporal' | 'gateway' | 'all';
 
 /** One Iguana. */
 export class Site {
   readonly paths: StatePaths;
   readonly environment: NodeJS.ProcessEnv;
   #server: ChildProcess | undefined;
-  static #starting: Promise<void> = Promise.resolve();
 
   /**
    * @param root its state folder; made, and removed by {@link Site.remove}
@@ -38,15 +38,7 @@ export class Site {
 
   /** Starts the server and waits until it is ready; one after the other, since servers that start at once find the same ports free. */
   async start(): Promise<void> {
-    const before = Site.#starting;
-    const ready = Promise.withResolvers<void>();
-    Site.#starting = ready.promise;
-    await before;
-    try {
-      await this.#start();
-    } finally {
-      ready.resolve();
-    }
+    await withLock(join(this.paths.cache, 'test/starting.lock'), () => this.#start());
   }
 
   async #start(): Promise<void> {
@@ -93,7 +85,7 @@ export class Site {
       await this.start();
     } else if (victim === 'agent') await this.#killAgents();
     else
-      for (const pid of this.#pids(...(victim === 'temporal' ? ['temporal'] : ['control', 'builder'])))
+      for (const pid of this.#pids(...(victim === 'workers' ? ['control', 'builder'] : [victim])))
         killIfThere(pid);
   }
 

@@ -1,8 +1,10 @@
 /**
  * Whole installs, in two lanes side by side: one waits for time-outs, the other for an emulated processor. Within a lane one test comes
- * after the other.
+ * after the other. Other machines that start are in the second lane, too.
  */
 import { describe } from 'vitest';
+import { bootWaysTests } from '../boot-ways/boot-ways.ts';
+import { pulledAgentTests } from '../machine/pulled-agent.ts';
 import { selfInstallTests } from '../machine/self-install.ts';
 import { bootTests } from '../vm/boot.ts';
 import { demoTests } from './demo.ts';
@@ -13,6 +15,8 @@ describe('whole installs', { concurrent: true }, () => {
   describe('machines start', { concurrent: true }, () => {
     describe('all of them', { concurrent: false }, () => {
       selfInstallTests();
+      pulledAgentTests();
+      bootWaysTests();
       demoTests();
       bootTests();
     });

@@ -2,17 +2,17 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { copyFile, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { findFirmware } from '../../activities/power/firmware.ts';
-import { pflash, QEMU } from '../../activities/power/qemu-arguments.ts';
+import { ACCELERATION, pflash, QEMU } from '../../activities/power/qemu-arguments.ts';
 
-/** What a machine starts from when it does not start from its disk. */
-export interface NetworkBoot {
-  readonly kernel: string;
-  readonly initrd: string;
-  readonly commandLine: string;
-}
+/** What a machine is given by the network. */
+export type NetworkBoot =
+  | { readonly kernel: string; readonly initrd: string; readonly commandLine: string }
+  /** Its firmware always asks the network first: the iPXE of its network card runs the script at this address. */
+  | { readonly script: string };
 
 const DISK_BYTES = 4 * 2 ** 30;
 
@@ -33,8 +33,12 @@ export class VirtualMachine {
     this.other = join(folder, 'other.img');
   }
 
-  /** A machine with two empty disks, one of which is meant. */
+  /**
+   * A machine with two empty disks, one of which is meant.
+   * @param folder for what it is made of; made
+   */
   static async create(folder: string, uuid: string): Promise<VirtualMachine> {
+    await mkdir(folder, { recursive: true });
     const machine = new VirtualMachine(folder, uuid);
     for (const path of [machine.disk, machine.other]) {
       await writeFile(path, '');
@@ -42,6 +46,7 @@ export class VirtualMachine {
     }
     const { variables } = await findFirmware();
     await copyFile(variables, join(folder, 'variables.fd'));
+    await writeFile(join(folder, 'console.log'), '');
     return machine;
   }
 
@@ -56,22 +61,28 @@ export class VirtualMachine {
       ...['-device', `scsi-hd,bus=scsi.0,drive=disk${index},serial=disk-${index},bootindex=${index + 1}`],
     ]);
     const { code } = await findFirmware();
-    const from = network
-      ? ['-kernel', network.kernel, '-initrd', network.initrd, '-append', network.commandLine]
-      : [];
+    const from =
+      network && 'kernel' in network
+        ? ['-kernel', network.kernel, '-initrd', network.initrd, '-append', network.commandLine]
+        : [];
+    const script = network && 'script' in network ? network.script : undefined;
     const child = spawn(
       QEMU,
       [
-        // As in activities/power/qemu-arguments.ts, which says why.
-        ...['-machine', 'q35', '-accel', 'tcg,thread=single', '-cpu', 'max,cx16=off,la57=off'],
+        ...['-machine', 'q35', ...ACCELERATION.tcg],
         ...['-m', '1024', '-smp', '2', '-nodefaults', '-nographic', '-display', 'none', '-no-reboot'],
         ...pflash(code, join(this.#folder, 'variables.fd')),
         ...['-device', 'virtio-scsi-pci,id=scsi', ...(swapped ? disks.toReversed() : disks).flat()],
         ...['-device', 'virtio-rng-pci'],
-        ...['-netdev', 'user,id=net', '-device', 'virtio-net-pci,netdev=net'],
+        ...['-netdev', `user,id=net${script === undefined ? '' : `,bootfile=${script}`}`],
+        ...['-device', `virtio-net-pci,netdev=net${script === undefined ? '' : ',bootindex=0'}`],
+        // It waits half a minute for answers over IPv6, which this network has not.
+        ...['-fw_cfg', 'name=opt/org.tianocore/IPv6PXESupport,string=no'],
         ...['-uuid', this.#uuid, '-serial', 'stdio', ...from],
+        // A socket's path may not be long.
+        ...['-monitor', 'unix:monitor,server=on,wait=off'],
       ],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
+      { cwd: this.#folder, stdio: ['ignore', 'pipe', 'inherit'] },
     );
     child.stdout.pipe(createWriteStream(join(this.#folder, 'console.log'), { flags: 'a' }));
     this.#process = child;
@@ -93,6 +104,14 @@ export class VirtualMachine {
     const gone = once(child, 'exit');
     child.kill('SIGKILL');
     await gone;
+  }
+
+  /** Pulls its network cable, or puts it back. */
+  async plugNetwork(isIn: boolean): Promise<void> {
+    const monitor = connect(join(this.#folder, 'monitor'));
+    await once(monitor, 'data');
+    monitor.end(`set_link net ${isIn ? 'on' : 'off'}\n`);
+    await once(monitor.resume(), 'close');
   }
 
   /** Waits until it switches itself off, or would start again. */

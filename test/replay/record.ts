@@ -5,10 +5,12 @@
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { execa } from 'execa';
+import { Client, Connection } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { dataConverter } from '../../host/codec/data-converter.ts';
 import { connectionSettings } from '../../host/connection.ts';
 import { statePaths } from '../../host/state.ts';
-import { supplyTemporal } from '../../host/temporal/supply.ts';
+import { readHistory } from '../support/read-history.ts';
 
 const HISTORIES = fileURLToPath(new URL('../histories', import.meta.url));
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -30,14 +32,14 @@ function anonymous(value: unknown): unknown {
   );
 }
 
-const { path: cli } = await supplyTemporal(statePaths(), console.log);
-const { connectionOptions } = await connectionSettings();
+const { connectionOptions, namespace } = await connectionSettings();
+const connection = await Connection.connect(connectionOptions);
+const client = new Client({ connection, namespace, dataConverter: dataConverter(statePaths()) });
 for (const argument of process.argv.slice(2)) {
   const [name, workflowId] = argument.split('=');
   if (!name || !workflowId) throw new Error(`not NAME=WORKFLOW-ID: ${argument}`);
-  const show = ['workflow', 'show', '--output', 'json', '--workflow-id', workflowId];
-  const { stdout } = await execa(cli, [...show, '--address', connectionOptions.address]);
-  const history = anonymous(JSON.parse(stdout));
+  const history = anonymous(JSON.parse(historyToJSON(await readHistory(client, workflowId))));
   writeFileSync(`${HISTORIES}/${name}.json`, `${JSON.stringify(history, null, 1)}\n`);
   console.log(`${name}.json`);
 }
+await connection.close();

@@ -11,6 +11,8 @@ import {
 } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { dataConverter, FAILURE_CONVERTER } from '../../host/codec/data-converter.ts';
+import { KeysFolder } from '../support/keys-folder.ts';
 
 const HISTORIES = fileURLToPath(new URL('../histories', import.meta.url));
 const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
@@ -22,7 +24,11 @@ Runtime.install({ logger: new DefaultLogger('ERROR') });
 
 let workflowBundle: WorkflowBundleWithSourceMap;
 beforeAll(async () => {
-  workflowBundle = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
+  workflowBundle = await bundleWorkflowCode({
+    workflowsPath,
+    failureConverterPath: FAILURE_CONVERTER,
+    logger: new DefaultLogger('WARN'),
+  });
 });
 
 describe('recorded histories', () => {
@@ -34,7 +40,9 @@ describe('recorded histories', () => {
   });
 
   it.each(files)('%s replays', async (name) => {
-    await Worker.runReplayHistory({ workflowBundle }, read(name));
+    // As the control worker has it: what was recorded without encryption goes on.
+    using keys = new KeysFolder();
+    await Worker.runReplayHistory({ workflowBundle, dataConverter: dataConverter(keys) }, read(name));
   });
 
   it('fail the replay when the workflow would decide otherwise', async () => {

@@ -10,7 +10,7 @@ beforeAll(async () => {
   harness = await InstallHarness.start();
 });
 afterAll(async () => {
-  await harness.environment.teardown();
+  await harness.stop();
 });
 
 const machines = (prefix: string, count: number) => Array.from({ length: count }, (_, i) => `${prefix}-${i}`);
@@ -66,7 +66,7 @@ describe('one image for many machines', () => {
       const installs = await Promise.all(
         ids.map((id) => harness.install(id, { layers: [layer('site', text)] })),
       );
-      const build = harness.environment.client.workflow.getHandle(buildWorkflowId(digestOf('build leaving')));
+      const build = harness.client.workflow.getHandle(buildWorkflowId(digestOf('build leaving')));
       await Promise.all(installs.map((install) => until(install, (s) => s.phase === 'build')));
       await sleep(1000);
       const abort = { args: [{ by: 'ada', reason: 'no' }] as const };

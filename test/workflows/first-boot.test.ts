@@ -9,7 +9,7 @@ beforeAll(async () => {
   harness = await InstallHarness.start();
 });
 afterAll(async () => {
-  await harness.environment.teardown();
+  await harness.stop();
 });
 
 const REPORT = { machineId: 'm', hostname: 'h', kernel: '6', bootId: 'b1' };

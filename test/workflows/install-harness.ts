@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { Client } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import {
   bundleWorkflowCode,
@@ -11,6 +12,7 @@ import {
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 import type { Layer } from '../../activities/contract.ts';
+import { dataConverter, FAILURE_CONVERTER } from '../../host/codec/data-converter.ts';
 import {
   BUILDER_QUEUE,
   CONTROL_QUEUE,
@@ -21,6 +23,7 @@ import {
   QUERIES,
   WORKFLOWS,
 } from '../../workflows/api.ts';
+import { KeysFolder } from '../support/keys-folder.ts';
 import { startTemporal } from '../support/temporal.ts';
 import { layer, type Script } from './scripted-activities.ts';
 
@@ -30,10 +33,15 @@ Runtime.install({ logger: new DefaultLogger('ERROR') });
 /** One server and one bundle for all tests of a file. */
 export class InstallHarness {
   readonly environment: TestWorkflowEnvironment;
+  readonly keys = new KeysFolder();
+  /** As everything of Iguana has it: what it sends is encrypted. */
+  readonly client: Client;
   readonly #bundle: WorkflowBundleWithSourceMap;
 
   private constructor(environment: TestWorkflowEnvironment, bundle: WorkflowBundleWithSourceMap) {
     this.environment = environment;
+    const { connection } = environment;
+    this.client = new Client({ connection, dataConverter: dataConverter(this.keys) });
     this.#bundle = bundle;
   }
 
@@ -41,13 +49,26 @@ export class InstallHarness {
     const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
     return new InstallHarness(
       await startTemporal(),
-      await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') }),
+      await bundleWorkflowCode({
+        workflowsPath,
+        failureConverterPath: FAILURE_CONVERTER,
+        logger: new DefaultLogger('WARN'),
+      }),
     );
+  }
+
+  async stop(): Promise<void> {
+    await this.environment.teardown();
+    this.keys[Symbol.dispose]();
   }
 
   /** Runs workers for some machines while `action` runs. */
   async withWorkers<T>(script: Script, machines: readonly string[], action: () => Promise<T>): Promise<T> {
-    const common = { connection: this.environment.nativeConnection, activities: script.activities };
+    const common = {
+      connection: this.environment.nativeConnection,
+      activities: script.activities,
+      dataConverter: dataConverter(this.keys),
+    };
     const workers = await Promise.all([
       Worker.create({ ...common, taskQueue: CONTROL_QUEUE, workflowBundle: this.#bundle }),
       Worker.create({ ...common, taskQueue: BUILDER_QUEUE }),
@@ -64,7 +85,7 @@ export class InstallHarness {
 
   /** Starts an install of a machine. */
   async install(machineId: string, input: Partial<InstallInput> = {}) {
-    return await this.environment.client.workflow.start(WORKFLOWS.installMachine, {
+    return await this.client.workflow.start(WORKFLOWS.installMachine, {
       workflowId: installWorkflowId(machineId),
       taskQueue: CONTROL_QUEUE,
       args: [

@@ -11,7 +11,7 @@ beforeAll(async () => {
   harness = await InstallHarness.start();
 });
 afterAll(async () => {
-  await harness.environment.teardown();
+  await harness.stop();
 });
 
 const attention = (s: { attention?: unknown }) => s.attention !== undefined;

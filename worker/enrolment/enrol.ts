@@ -9,7 +9,7 @@ import {
   renewCertificate,
   requestCertificate,
 } from './gateway-client.ts';
-import { machineIdentity, machineKey, readToken } from './identity.ts';
+import { bootId, machineIdentity, machineKey, readToken, refusedAgents } from './identity.ts';
 import type { EnrolmentSettings } from './settings.ts';
 import { signingRequest } from './signing-request.ts';
 
@@ -44,9 +44,12 @@ export async function enrolMachine(
       const key = await machineKey(settings.folder);
       const ca = await fetchAuthority(settings);
       const token = await readToken(settings.tokenFile);
+      const refused = await refusedAgents(settings.refusedFile);
       const answer = await requestCertificate(settings, ca, {
         csr: signingRequest(key),
         identity: await machineIdentity(),
+        bootId: await bootId(),
+        ...(refused.length > 0 && { refused }),
         ...(token && { token }),
       });
       // A machine that waits for an operator is not lost.

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection } from '@temporalio/worker';
 import type { Logger } from 'pino';
+import { MACHINE_CONVERTER } from '../../host/codec/data-converter.ts';
 import type { ConnectionSource } from '../run-worker.ts';
 import { tellAlive } from './alive.ts';
 import { type Enrolled, enrolMachine, renewMachine } from './enrol.ts';
@@ -24,6 +25,7 @@ export function gatewaySource(
 ): ConnectionSource {
   let present = first;
   return {
+    dataConverter: MACHINE_CONVERTER,
     async connect() {
       await writeTlsFiles(settings, present);
       return { connection: await connect(settings, present), namespace: present.namespace };

@@ -27,6 +27,10 @@ export async function machineIdentity(sys = '/sys'): Promise<MachineIdentity> {
   return { ...(uuid && { uuid }), macs, facts };
 }
 
+/** @returns the kernel's id of this boot */
+export const bootId = async (): Promise<string> =>
+  (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+
 /**
  * The key of this machine; made where there is none. Kept, so that an agent that is started again is the same machine
  * without any token.
@@ -39,6 +43,29 @@ export async function machineKey(folder: string): Promise<KeyObject> {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   await writeJsonFile(file, { key: privateKey.export({ type: 'pkcs8', format: 'pem' }) }, 0o600);
   return privateKey;
+}
+
+/** At most so many are told, and so much of each. */
+const MAX_REFUSED = 5;
+const MAX_REFUSED_CHARACTERS = 500;
+
+/**
+ * What this boot has refused to run as its agent before it ran this one.
+ * @param file a line each; missing where nothing was refused
+ */
+export async function refusedAgents(file: string | undefined): Promise<readonly string[]> {
+  if (file === undefined) return [];
+  try {
+    const lines = (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '');
+    return [...new Set(lines)]
+      .slice(-MAX_REFUSED)
+      .map((line) =>
+        line.replaceAll(/[^\p{L}\p{N}\p{P}\p{S}\p{Zs}]/gu, '?').slice(0, MAX_REFUSED_CHARACTERS),
+      );
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 /** @returns undefined where no file is named */

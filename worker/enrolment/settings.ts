@@ -11,14 +11,16 @@ export interface EnrolmentSettings {
   readonly folder: string;
   /** Touched while there is contact; absent where no watchdog looks. */
   readonly aliveFile?: string;
+  /** What was refused before this agent was run, a line each; absent where nothing is pulled. */
+  readonly refusedFile?: string;
 }
 
 /** In memory: a machine that boots from the network has nothing else. */
 const DEFAULT_FOLDER = '/run/iguana/identity';
 
 /**
- * Reads `IGUANA_GATEWAY` (https://HOST:PORT), `IGUANA_CA_DIGEST`, `IGUANA_TOKEN_FILE`, `IGUANA_IDENTITY_DIR` and
- * `IGUANA_ALIVE_FILE`.
+ * Reads `IGUANA_GATEWAY` (https://HOST:PORT), `IGUANA_CA_DIGEST`, `IGUANA_TOKEN_FILE`, `IGUANA_IDENTITY_DIR`,
+ * `IGUANA_ALIVE_FILE` and `IGUANA_REFUSED_FILE`.
  * @returns undefined where no gateway is named: the agent connects to Temporal itself
  * @throws Error naming what is wrong
  */
@@ -42,5 +44,6 @@ export function enrolmentSettings(env: NodeJS.ProcessEnv): EnrolmentSettings | u
     ...(tokenFile && { tokenFile }),
     folder: env.IGUANA_IDENTITY_DIR ?? DEFAULT_FOLDER,
     ...(env.IGUANA_ALIVE_FILE && { aliveFile: env.IGUANA_ALIVE_FILE }),
+    ...(env.IGUANA_REFUSED_FILE && { refusedFile: env.IGUANA_REFUSED_FILE }),
   };
 }

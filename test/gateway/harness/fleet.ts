@@ -1,10 +1,11 @@
 /** Temporal, the worker of the tests' workflow beside it, and gateways in front of it. */
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { Connection, type WorkflowHandle } from '@temporalio/client';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import type { Gateway } from '../../../gateway/gateway.ts';
+import { dataConverter } from '../../../host/codec/data-converter.ts';
 import { startTemporal } from '../../support/temporal.ts';
 import { type EnrolledMachine, GatewaySite } from './site.ts';
 import type { count, installNaming } from './workflows.ts';
@@ -17,12 +18,16 @@ Runtime.install({ logger: new DefaultLogger('ERROR') });
 export class Fleet {
   readonly environment: TestWorkflowEnvironment;
   readonly site: GatewaySite;
+  /** With the keys of the site, as everything but machines has them. */
+  readonly client: Client;
   readonly #worker: Worker;
   readonly #run: Promise<void>;
 
-  private constructor(environment: TestWorkflowEnvironment, worker: Worker) {
+  private constructor(environment: TestWorkflowEnvironment, site: GatewaySite, worker: Worker) {
     this.environment = environment;
-    this.site = new GatewaySite(environment.address);
+    this.site = site;
+    const { connection } = environment;
+    this.client = new Client({ connection, dataConverter: dataConverter(site) });
     this.#worker = worker;
     this.#run = worker.run();
   }
@@ -32,13 +37,19 @@ export class Fleet {
     const workflowsPath = fileURLToPath(new URL('workflows.ts', import.meta.url));
     const workflowBundle = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
     const connection = environment.nativeConnection;
-    const worker = await Worker.create({ connection, taskQueue: QUEUE, workflowBundle });
-    return new Fleet(environment, worker);
+    const site = new GatewaySite(environment.address);
+    const worker = await Worker.create({
+      connection,
+      taskQueue: QUEUE,
+      workflowBundle,
+      dataConverter: dataConverter(site),
+    });
+    return new Fleet(environment, site, worker);
   }
 
   /** Has a machine count, by a workflow of its own. */
   async count(machine: EnrolledMachine, to: number, payload = ''): Promise<WorkflowHandle<typeof count>> {
-    return await this.environment.client.workflow.start<typeof count>('count', {
+    return await this.client.workflow.start<typeof count>('count', {
       taskQueue: QUEUE,
       workflowId: `count/${machine.id}/${randomUUID()}`,
       args: [machine.id, to, payload],
@@ -50,7 +61,7 @@ export class Fleet {
     machine: EnrolledMachine,
     secrets: readonly string[],
   ): Promise<WorkflowHandle<typeof installNaming>> {
-    return await this.environment.client.workflow.start<typeof installNaming>('installNaming', {
+    return await this.client.workflow.start<typeof installNaming>('installNaming', {
       taskQueue: QUEUE,
       workflowId: `install/${machine.id}`,
       args: [secrets],

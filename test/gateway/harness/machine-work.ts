@@ -1,7 +1,9 @@
 /** What machines do in the gateway's tests, by real workers that know the gateway only. */
 import { Context } from '@temporalio/activity';
+import { ApplicationFailure } from '@temporalio/common';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import type { Gateway } from '../../../gateway/gateway.ts';
+import { MACHINE_CONVERTER } from '../../../host/codec/data-converter.ts';
 import type { EnrolledMachine } from './site.ts';
 
 /** Between two heartbeats. */
@@ -9,13 +11,14 @@ const STEP_MS = 200;
 
 /** The activities of a machine. */
 export interface MachineActivities {
-  /** Counts with a heartbeat for each number; answers how far it came. */
+  /** Counts with a heartbeat for each number; answers how far it came. To a number below zero it cannot count. */
   count(to: number, payload: string): Promise<number>;
 }
 
 /** Numbers that were counted, and whether a cancellation came. */
 export interface WorkSeen {
   counted: number;
+  payload?: string;
   cancelled: boolean;
 }
 
@@ -33,6 +36,7 @@ export async function withMachine<T>(
       for (let n = 1; n <= to; n++) {
         context.heartbeat({ n, payload });
         seen.counted = n;
+        seen.payload = payload;
         try {
           await context.sleep(STEP_MS);
         } catch (error) {
@@ -40,12 +44,14 @@ export async function withMachine<T>(
           throw error;
         }
       }
+      if (to < 0) throw ApplicationFailure.nonRetryable(`cannot count: ${payload}`, 'Test', payload);
       return to;
     },
   };
   try {
     const worker = await Worker.create({
       connection,
+      dataConverter: MACHINE_CONVERTER,
       namespace: 'default',
       taskQueue: `machine/${machine.id}`,
       activities: { ...activities },

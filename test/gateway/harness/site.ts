@@ -16,7 +16,7 @@ import { Https } from './https.ts';
 
 /** Settings of a gateway that a test changes. */
 export type GatewayChanges = Partial<
-  Pick<GatewayOptions, 'port' | 'policy' | 'lifetimeMs' | 'limits' | 'namespace'>
+  Pick<GatewayOptions, 'port' | 'policy' | 'lifetimeMs' | 'limits' | 'namespace' | 'root'>
 >;
 
 /** A machine that has a certificate. */
@@ -57,6 +57,7 @@ export class GatewaySite {
   async start(changes: GatewayChanges = {}): Promise<Gateway> {
     const gateway = await startGateway({
       paths: this.paths,
+      root: this.root,
       store: this.store,
       secrets: this.secrets,
       host: '127.0.0.1',

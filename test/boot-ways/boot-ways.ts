@@ -1,0 +1,149 @@
+/** What `iguana boot build` makes beside kernel and initrd: firmware starts it, over HTTP and from a USB stick. */
+import { createHash } from 'node:crypto';
+import { createReadStream, mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { Client, Connection } from '@temporalio/client';
+import { execa } from 'execa';
+import { pino } from 'pino';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bootEndpoint } from '../../gateway/boot/endpoint.ts';
+import { BootTargets } from '../../gateway/boot/targets.ts';
+import { makeBootImage } from '../../host/boot/boot-image.ts';
+import { type BootMedia, makeBootMedia } from '../../host/boot/media.ts';
+import { makeUki } from '../../host/boot/uki.ts';
+import { gatewayPaths } from '../../host/enrolment/paths.ts';
+import { statePaths } from '../../host/state.ts';
+import { startUntil } from './firmware.ts';
+
+const MACHINE = '0b1b2c3d-0000-4000-8000-00000000000';
+/** Nobody is there: what it says comes out of the initrd that firmware has loaded. */
+const SERVER = 'https://embedded.example:7281';
+/** For hanging, not for slowness. */
+const TIMEOUT_MS = 900_000;
+const SECTOR = 512;
+
+/** Registers the tests; they may run beside others. */
+export function bootWaysTests(): void {
+  describe('ways to boot', { concurrent: false }, () => {
+    let root: string;
+    let boot: { readonly kernel: string; readonly initrd: string };
+    let media: BootMedia;
+    beforeAll(async () => {
+      root = mkdtempSync(join(tmpdir(), 'iguana-boot-ways-'));
+      boot = await makeBootImage(statePaths(), {
+        variant: 'virtual',
+        baked: true,
+        folder: root,
+        server: SERVER,
+        ca: `sha256:${'a'.repeat(64)}`,
+        onLine: () => undefined,
+      });
+      media = await makeBootMedia(statePaths(), boot, root, () => undefined);
+    }, TIMEOUT_MS);
+    afterAll(async () => {
+      if (root) await rm(root, { recursive: true, force: true });
+    });
+
+    /** The console, up to where userland has read who the machine is. */
+    const started = async (last: number, devices: readonly string[]): Promise<string> =>
+      await startUntil(new RegExp(`machine ${MACHINE}${last}`), `${MACHINE}${last}`, devices, root);
+
+    it('are the same bytes when they are made again', async () => {
+      const again = await makeBootMedia(
+        statePaths(),
+        boot,
+        mkdtempSync(join(root, 'again-')),
+        () => undefined,
+      );
+      expect(await digestOf(again.uki)).toBe(await digestOf(media.uki));
+      expect(await digestOf(again.iso)).toBe(await digestOf(media.iso));
+    });
+
+    it('hold kernel and initrd as they are, where firmware loads nothing over anything', async () => {
+      for (const [section, file] of [
+        ['.linux', boot.kernel],
+        ['.initrd', boot.initrd],
+      ] as const) {
+        const copy = join(root, 'section');
+        await execa('objcopy', ['--dump-section', `${section}=${copy}`, media.uki, join(root, 'rest.efi')]);
+        expect(await digestOf(copy)).toBe(await digestOf(file));
+      }
+      const { stdout } = await execa('objdump', ['--section-headers', media.uki]);
+      const sections = [...stdout.matchAll(/^ +\d+ \.\S+ +([0-9a-f]+) +([0-9a-f]+)/gm)].map(
+        ([, size, at]) => ({
+          from: BigInt(`0x${at}`),
+          to: BigInt(`0x${at}`) + BigInt(`0x${size}`),
+        }),
+      );
+      expect(sections.length).toBeGreaterThan(8);
+      for (const [index, { from }] of sections.entries())
+        if (index > 0) expect(from).toBeGreaterThanOrEqual(sections[index - 1]?.to ?? 0n);
+    });
+
+    it('name one EFI system partition, on a CD as on a disk', async () => {
+      expect((await execa('sgdisk', ['--verify', media.iso])).stdout).toContain('No problems found');
+      const { stdout: table } = await execa('sgdisk', ['--print', media.iso]);
+      const start = Number(/^ +2 +(\d+) .* EF00 /m.exec(table)?.[1]);
+      const { stdout: catalog } = await execa('xorriso', ['-indev', media.iso, '-report_el_torito', 'plain']);
+      // Number, platform, bootable, emulation, segment, type, size: 0, all that follows; place in sectors of a CD.
+      const [, size, place] = /boot img : +1 +UEFI +y +none +\S+ +\S+ +(\d+) +(\d+)/.exec(catalog) ?? [];
+      expect([Number(size), (Number(place) * 2048) / SECTOR]).toEqual([0, start]);
+      const copy = join(root, 'copy.efi');
+      await execa('mcopy', ['-i', `${media.iso}@@${start * SECTOR}`, '::/EFI/BOOT/BOOTX64.EFI', copy]);
+      expect(await digestOf(copy)).toBe(await digestOf(media.uki));
+    });
+
+    it('need a stub that is one', async () => {
+      await expect(makeUki({ ...boot, stub: boot.initrd }, join(root, 'no.efi'))).rejects.toThrow(
+        `reading the stub ${boot.initrd}: it is no program for 64-bit UEFI`,
+      );
+    });
+
+    it('start a machine whose firmware fetches the program over HTTP', { timeout: TIMEOUT_MS }, async () => {
+      const connection = Connection.lazy({ address: '127.0.0.1:1' });
+      const logger = pino({ level: 'silent' });
+      const server = bootEndpoint({
+        folder: root,
+        host: '127.0.0.1',
+        port: 0,
+        commandLine: '',
+        ca: '',
+        gatewayPort: 0,
+        targets: new BootTargets(new Client({ connection }), gatewayPaths({ root }), logger),
+        logger,
+      });
+      try {
+        const { port } = new URL(await server.listen({ host: '127.0.0.1', port: 0 }));
+        const said = await started(1, [
+          ...['-netdev', `user,id=net,bootfile=http://10.0.2.2:${port}/boot/iguana.efi`],
+          ...['-device', 'virtio-net-pci,netdev=net,romfile=,bootindex=0'],
+        ]);
+        expect(said).toContain('Start HTTP Boot');
+        expect(said).toContain(`server ${SERVER}`);
+      } finally {
+        await server.close();
+        await connection.close();
+      }
+    });
+
+    it('start a machine from a USB stick', { timeout: TIMEOUT_MS }, async () => {
+      const said = await started(2, [
+        ...['-drive', `if=none,id=stick,format=raw,readonly=on,file=${media.iso}`],
+        ...['-device', 'qemu-xhci', '-device', 'usb-storage,drive=stick,bootindex=0'],
+        // Without a network it would wait for one before it says who it is.
+        ...['-netdev', 'user,id=net', '-device', 'virtio-net-pci,netdev=net,romfile='],
+      ]);
+      expect(said).toMatch(/starting Boot\S+ "UEFI .* USB/);
+      expect(said).toContain(`server ${SERVER}`);
+    });
+  });
+}
+
+async function digestOf(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path), hash);
+  return hash.digest('hex');
+}

@@ -1,0 +1,22 @@
+/** What stands on the console of a machine. */
+import { expect, it } from 'vitest';
+import { progressWords } from '../../worker/console/progress-words.ts';
+import { wordsOf } from '../../worker/console/words.ts';
+
+it('tells how far a step is, with rate and time left', () => {
+  const progress = { step: 'write root', doneBytes: 250_000_000, totalBytes: 1_000_000_000 };
+  expect(progressWords(progress, 2_500)).toBe('write root, 25 % of 1000 MB, 100 MB/s, 8 s left');
+  expect(progressWords({ ...progress, doneBytes: 0 }, 2_500)).toBe('write root, 0 % of 1000 MB, 0.0 MB/s');
+  expect(progressWords({ step: 'mount', message: 'ext4' }, 10)).toBe('mount, ext4');
+  expect(progressWords(undefined, 10)).toBeUndefined();
+});
+
+it('says what is for people, and with a failure its causes', () => {
+  const line = (fields: object) => wordsOf(JSON.stringify({ level: 30, time: 1, pid: 2, ...fields }));
+  expect(line({ msg: 'enrolled', machineId: 'm' })).toBe('enrolled');
+  expect(line({ level: 40, msg: 'renewing failed', err: { message: 'no route: EHOSTUNREACH' } })).toBe(
+    'warning: renewing failed: no route: EHOSTUNREACH',
+  );
+  expect(line({ level: 30, sdkComponent: 'worker', msg: 'worker state changed' })).toBeUndefined();
+  expect(line({ level: 50, sdkComponent: 'core', msg: 'gone' })).toBe('error: gone');
+});

@@ -1,0 +1,124 @@
+/** A boot image that pulls its agent: what nobody has signed, or somebody else, is refused; the console and the history say so. */
+import { mkdtempSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeBootImage } from '../../host/boot/boot-image.ts';
+import { ensureAgentImage } from '../../host/containers/agent.ts';
+import { openEngine } from '../../host/engine/open.ts';
+import { freePort } from '../../host/free-port.ts';
+import { statePaths } from '../../host/state.ts';
+import { CommandLine } from '../client/command.ts';
+import { type Cosign, cosign } from '../image/cosign/cosign.ts';
+import { makeCertificates } from '../image/servers/certificates.ts';
+import { folderWith } from '../image/servers/folder.ts';
+import { startRegistry } from '../image/servers/registry.ts';
+import { Site } from '../install/site.ts';
+import { HOST, MachineInstall } from './machine-install.ts';
+import { VirtualMachine } from './virtual-machine.ts';
+
+const MACHINE = '0a1b2c3d-0000-4000-8000-000000000003';
+const PASSWORD = { COSIGN_PASSWORD: '' };
+const TIMEOUT_MS = 1_200_000;
+
+/** Registers the tests; they may run beside others. */
+export function pulledAgentTests(): void {
+  describe('an agent that is pulled', { concurrent: false }, () => {
+    const root = mkdtempSync(join(tmpdir(), 'iguana-pulled-'));
+    let site: Site;
+    let machine: VirtualMachine;
+    let sign: Cosign;
+
+    beforeAll(async () => {
+      sign = await cosign();
+      site = new Site(root, { IGUANA_GATEWAY_NAMES: HOST, IGUANA_GATEWAY_PORT: String(await freePort()) });
+      await site.start();
+      machine = await VirtualMachine.create(join(root, 'machine'), MACHINE);
+    }, TIMEOUT_MS);
+    afterAll(async () => {
+      await machine?.cutPower();
+      await site?.remove();
+    });
+
+    /** Makes a pair of keys. @returns the path of both, without their endings */
+    async function makeKeys(): Promise<string> {
+      const folder = folderWith();
+      expect(await sign(['generate-key-pair'], { cwd: folder, env: PASSWORD })).toMatchObject({
+        exitCode: 0,
+      });
+      return join(folder, 'cosign');
+    }
+
+    /** Puts the agent of these sources into a registry. @returns its digest there */
+    async function push(to: string): Promise<string> {
+      const tag = await ensureAgentImage(await openEngine(statePaths()), statePaths(), () => undefined);
+      const digest = join(folderWith(), 'digest');
+      await execa('podman', ['push', '--tls-verify=false', '--digestfile', digest, tag, `docker://${to}`]);
+      return (await readFile(digest, 'utf8')).trim();
+    }
+
+    it('runs when it is signed by the key of the boot image, and not before', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      const [tls, ours, others] = await Promise.all([makeCertificates(HOST), makeKeys(), makeKeys()]);
+      const registry = await startRegistry({ tls });
+      const digest = await push(`${registry.host}/iguana/agent`);
+      // As the guest calls it.
+      const agent = `${registry.host.replace('127.0.0.1', HOST)}/iguana/agent`;
+      const signWith = async (keys: string) =>
+        expect(
+          await sign(
+            [
+              ...[
+                'sign',
+                '--key',
+                `${keys}.key`,
+                '--tlog-upload=false',
+                '--yes',
+                '--allow-insecure-registry',
+              ],
+              ...['--sign-container-identity', agent, `${registry.host}/iguana/agent@${digest}`],
+            ],
+            { env: PASSWORD },
+          ),
+        ).toMatchObject({ exitCode: 0 });
+
+      const iguana = new CommandLine({ IGUANA_STATE: root });
+      const { documents } = await iguana.json(['machine', 'token', 'create']);
+      const [{ token, caDigest }] = documents as [{ token: string; caDigest: string }];
+      const boot = await makeBootImage(statePaths(), {
+        variant: 'virtual',
+        baked: false,
+        folder: join(root, 'boot'),
+        server: `https://${HOST}:${site.environment.IGUANA_GATEWAY_PORT}`,
+        ca: caDigest,
+        token,
+        agent: `${agent}@${digest}`,
+        agentKey: await readFile(`${ours}.pub`, 'utf8'),
+        registryCa: await readFile(tls.ca, 'utf8'),
+        onLine: () => undefined,
+      });
+      expect(boot.parts.map(({ name }) => name)).not.toContain('agent');
+
+      const install = new MachineInstall(site, MACHINE, machine);
+      await install.start();
+      await machine.start({ ...boot, commandLine: 'console=ttyS0 quiet panic=10' });
+      await install.console(/refusing the agent .*no signature exists/);
+      await signWith(others);
+      await install.console(
+        /refusing the agent .*(?:invalid signature|cryptographic signature verification failed)/,
+      );
+      expect(await machine.console()).toContain('what to do: sign it with the key of this boot image');
+      await signWith(ours);
+      const { boots } = await install.until('the agent', (status) => status.boots !== undefined);
+      expect(boots).toHaveLength(1);
+      const { stdout } = await iguana.run(['history', MACHINE]);
+      expect(stdout).toMatch(
+        /the machine has started from its boot image .* after refusing .*no signature exists/,
+      );
+      await install.console(/looking at this machine: done/);
+    });
+  });
+}
