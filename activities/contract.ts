@@ -131,6 +131,11 @@ export interface VerifyResult {
   readonly bytes: number;
 }
 
+/** How a machine leaves the installer; `kexec` starts the kernel of the disk without going through the firmware. */
+export type LeaveInput =
+  | { readonly action: 'reboot' | 'poweroff'; readonly target: Target }
+  | (DiskStep & { readonly action: 'kexec' });
+
 /** Activities of task queue `machine/ID`: the agent's. */
 export interface AgentActivities {
   probe(input: ProbeInput): Promise<Facts>;
@@ -157,8 +162,8 @@ export interface AgentActivities {
     /** The chosen disk, where one was. */
     readonly diskId?: string;
   }): Promise<void>;
-  /** Leaves the machine: reboot or power off. Refused where the target is not the machine that the agent runs on. */
-  leave(input: { readonly action: 'reboot' | 'poweroff'; readonly target: Target }): Promise<void>;
+  /** Leaves the installer. Refused where the target is not the machine that the agent runs on. */
+  leave(input: LeaveInput): Promise<void>;
 }
 
 /** Activities of task queue `builder`. */
@@ -174,6 +179,8 @@ export interface ControlActivities {
   checkLayers(input: { readonly layers: readonly Layer[] }): Promise<void>;
   /** Boots the disk image in QEMU and watches it until it is cancelled; answers when the machine powers off. */
   runVirtualMachine(input: VirtualMachineInput): Promise<void>;
+  /** Cuts the power of a virtual machine that runs on this host; whoever runs it sees it end. */
+  cutPower(input: { readonly machineId: string }): Promise<void>;
   /** Says that the first boot was not reported: always fails with `FirstBootTimeout`, and the end of the console log. */
   firstBootOverdue(input: {
     readonly machineId: string;
@@ -193,6 +200,15 @@ export interface VirtualMachineInput {
   readonly memoryMiB: number;
   readonly cpus: number;
   readonly sshPort: number;
+  /** What it starts from, instead of its disk. */
+  readonly boot?: KernelBoot;
+}
+
+/** A kernel and what it is given: files of the host, and words, which everybody on the host can read. */
+export interface KernelBoot {
+  readonly kernel: string;
+  readonly initrd: string;
+  readonly commandLine: string;
 }
 
 /** What a long activity heartbeats, and what `status` shows. Only what is flushed counts. */

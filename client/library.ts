@@ -9,8 +9,9 @@
  */
 import { dirname } from 'node:path';
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
-import type { Target } from '../activities/contract.ts';
+import type { Target, VirtualMachineInput } from '../activities/contract.ts';
 import { requestAgent } from '../host/agent-requests.ts';
+import { asGuestsSee } from '../host/guest-network.ts';
 import { findServer } from '../host/server-record.ts';
 import { type StatePaths, statePaths } from '../host/state.ts';
 import type { Facts } from '../manifest/schema/facts.ts';
@@ -39,9 +40,6 @@ import { notFoundAs, type Session } from './session.ts';
 
 /** Path of the gateway's endpoint. */
 const REPORT_PATH = '/v1/first-boot';
-const LOOPBACK = new Set(['127.0.0.1', 'localhost']);
-/** The host, as guests of QEMU's user network see it (QEMU manual, "Using the user mode network stack"). */
-const QEMU_HOST = '10.0.2.2';
 
 /** An install in a list. */
 export interface InstallSummary {
@@ -214,24 +212,36 @@ export class Iguana {
   /**
    * Boots the disk image of an install on this host and keeps the machine running until {@link stopMachine}, or until its
    * guest switches it off. Does nothing where it runs already.
+   * @param disk default: the disk image of the install
    * @throws CommandError where the install was not onto a disk image, or is not planned
    */
-  async runMachine(machineId: string): Promise<void> {
-    const [manifest, { target }, client] = await Promise.all([
-      this.manifest(machineId),
-      this.status(machineId),
-      this.client(),
-    ]);
-    if (target.kind !== 'file') {
+  async runMachine(machineId: string, disk?: string): Promise<void> {
+    const [manifest, { target }] = await Promise.all([this.manifest(machineId), this.status(machineId)]);
+    const path = disk ?? (target.kind === 'file' ? target.path : undefined);
+    if (path === undefined) {
       throw new CommandError(`booting ${machineId}: it was not installed onto a disk image`);
     }
     const { memory, cpus, sshPort } = manifest.handoff.virtualMachine;
-    await client.workflow.start(WORKFLOWS.runMachine, {
+    await this.switchOn({ machineId, path, memoryMiB: memory, cpus, sshPort });
+  }
+
+  /**
+   * Switches a virtual machine on, on the host of the control worker: from a boot image, where one is given, until its guest switches it
+   * off, then from its disk. Does nothing where it runs already.
+   */
+  async switchOn(machine: VirtualMachineInput): Promise<void> {
+    await (await this.client()).workflow.start(WORKFLOWS.runMachine, {
       taskQueue: CONTROL_QUEUE,
-      workflowId: runWorkflowId(machineId),
-      args: [{ machineId, path: target.path, memoryMiB: memory, cpus, sshPort }],
+      workflowId: runWorkflowId(machine.machineId),
+      args: [machine],
       workflowIdConflictPolicy: 'USE_EXISTING',
     });
+  }
+
+  /** Cuts the power of a machine that {@link switchOn} started; it comes back a second later, and the machine starts again. */
+  async cutPower(machineId: string): Promise<void> {
+    const handle = (await this.client()).workflow.getHandle(runWorkflowId(machineId));
+    await handle.executeUpdate(UPDATES.cutPower);
   }
 
   /**
@@ -264,10 +274,9 @@ export class Iguana {
   async #reporting(target: Target): Promise<Pick<InstallInput, 'reportUrl'>> {
     const base = process.env.IGUANA_REPORT_URL ?? (await findServer(this.#paths))?.reportAddress;
     if (!base) return {};
-    const url = new URL(REPORT_PATH, base);
-    // A virtual machine on QEMU's user network finds the host's loopback there.
-    if (target.kind === 'file' && LOOPBACK.has(url.hostname)) url.hostname = QEMU_HOST;
-    return { reportUrl: url.href };
+    const url = new URL(REPORT_PATH, base).href;
+    // Another machine than this host can reach its loopback only as a virtual machine.
+    return { reportUrl: target.kind === 'device' ? url : asGuestsSee(url).href };
   }
 
   async #document<T>(machineId: string, query: string, runId?: string): Promise<T> {

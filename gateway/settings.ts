@@ -1,6 +1,8 @@
 /** What an operator can say of a gateway, by its environment. */
 import { hostname, networkInterfaces } from 'node:os';
 import { z } from 'zod';
+import { HOST_OF_GUESTS } from '../host/guest-network.ts';
+import { type BootSettings, bootSettings, bootVariables } from './boot/settings.ts';
 import type { GatewayOptions } from './gateway.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 
@@ -27,15 +29,22 @@ const schema = z.object({
   IGUANA_GATEWAY_MACHINE_CALLS_PER_SECOND: count(DEFAULT_LIMITS.machineCallsPerSecond),
   /** For sites whose machines all come from one address, behind a NAT. */
   IGUANA_GATEWAY_CONNECTIONS_PER_SECOND: count(DEFAULT_LIMITS.newConnectionsPerSecond),
+  ...bootVariables,
 });
 
+/** The machines' endpoint, and the boot endpoint where one is wanted. */
+type GatewaySettings = Pick<
+  GatewayOptions,
+  'host' | 'port' | 'names' | 'lifetimeMs' | 'policy' | 'limits'
+> & {
+  readonly boot: BootSettings | undefined;
+};
+
 /**
- * Reads the settings of the machines' endpoint.
+ * Reads the settings of the machines' endpoint and of the boot endpoint.
  * @throws Error naming every variable that is wrong
  */
-export function gatewaySettings(
-  env: NodeJS.ProcessEnv,
-): Pick<GatewayOptions, 'host' | 'port' | 'names' | 'lifetimeMs' | 'policy' | 'limits'> {
+export function gatewaySettings(env: NodeJS.ProcessEnv): GatewaySettings {
   const parsed = schema.safeParse(env);
   if (!parsed.success) {
     const issues = parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
@@ -46,8 +55,9 @@ export function gatewaySettings(
     addresses.map(({ address }) => address),
   );
   const said = it.IGUANA_GATEWAY_NAMES.split(',').map((name) => name.trim());
-  const names = [...said, it.IGUANA_GATEWAY_HOST, hostname(), 'localhost', ...own];
+  const names = [...said, it.IGUANA_GATEWAY_HOST, hostname(), 'localhost', HOST_OF_GUESTS, ...own];
   return {
+    boot: bootSettings(it),
     host: it.IGUANA_GATEWAY_HOST,
     port: it.IGUANA_GATEWAY_PORT,
     names: [...new Set(names)].filter((name) => name !== '' && !ANY.includes(name)),

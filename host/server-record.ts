@@ -14,8 +14,12 @@ export interface ServerRecord {
   readonly namespace: string;
   /** Address of Temporal's Web UI. */
   readonly uiAddress: string;
+  /** Address of the endpoint that decrypts payloads; absent in records of versions that had none. */
+  readonly codecAddress?: string;
   /** Base address of the first-boot endpoint as this host sees it. */
   readonly reportAddress: string;
+  /** Address of the machines' endpoint as this host sees it; absent in records of versions that had none. */
+  readonly gatewayAddress?: string;
   readonly startedAt: string;
 }
 

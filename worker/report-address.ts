@@ -1,4 +1,4 @@
-/** Where the gateway is reached. Installed disks and boot media know it, so it is the same after every start. */
+/** Where endpoints are reached. Installed disks, boot media and browsers know them: they are the same after every start. */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
@@ -9,6 +9,7 @@ import type { StatePaths } from '../host/state.ts';
 /** Asked for at the first start; any other is taken where something else has it. */
 const REPORT_PORT = { wanted: 7280, file: 'report-port.json', of: 'first-boot reports' };
 const MACHINE_PORT = { wanted: 7281, file: 'machine-port.json', of: 'machines' };
+const CODEC_PORT = { wanted: 7283, file: 'codec-port.json', of: 'the codec endpoint' };
 const LOOPBACK = '127.0.0.1';
 /** All addresses of this host: listened on, but no address to report to. */
 const ANY: readonly string[] = ['0.0.0.0', '::'];
@@ -24,6 +25,10 @@ export const reportPort = (paths: StatePaths, logger: Logger): Promise<number> =
 /** The port of the machines' endpoint. @see keptPort */
 export const machinePort = (paths: StatePaths, logger: Logger): Promise<number> =>
   keptPort(paths, logger, MACHINE_PORT);
+
+/** The port of the codec endpoint. @see keptPort */
+export const codecPort = (paths: StatePaths, logger: Logger): Promise<number> =>
+  keptPort(paths, logger, CODEC_PORT);
 
 /**
  * A port, chosen at the first start of a state folder and kept from then on, unless somebody else has it meanwhile.
@@ -54,10 +59,17 @@ async function keptPort(
   return port;
 }
 
-/** @returns base address of the gateway, as this host reaches it */
-export function reportAddress(port: number, host = process.env.IGUANA_REPORT_HOST ?? LOOPBACK): string {
-  const reached = ANY.includes(host) ? LOOPBACK : host;
-  return `http://${reached.includes(':') ? `[${reached}]` : reached}:${port}`;
+/** @returns base address of the first-boot endpoint, as this host reaches it */
+export const reportAddress = (port: number, host = process.env.IGUANA_REPORT_HOST): string =>
+  `http://${reached(host)}:${port}`;
+
+/** @returns address of the machines' endpoint, as this host reaches it */
+export const gatewayAddress = (port: string): string =>
+  `https://${reached(process.env.IGUANA_GATEWAY_HOST)}:${port}`;
+
+function reached(host = LOOPBACK): string {
+  const address = ANY.includes(host) ? LOOPBACK : host;
+  return address.includes(':') ? `[${address}]` : address;
 }
 
 /** Waits until the gateway answers, or until the signal. */

@@ -11,6 +11,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import type { Logger } from 'pino';
+import { dataConverter } from '../host/codec/data-converter.ts';
+import { CodecKeys } from '../host/codec/keys.ts';
 import { writeJsonFile } from '../host/json-file.ts';
 import { type Lock, tryLock } from '../host/lock.ts';
 import { findServer, processStart, type ServerRecord, serverRecordPath } from '../host/server-record.ts';
@@ -20,7 +22,14 @@ import { supplyTemporal } from '../host/temporal/supply.ts';
 import { SEARCH_ATTRIBUTES } from '../workflows/api.ts';
 import { keepAgents } from './keep-agents.ts';
 import { installLogger } from './log.ts';
-import { machinePort, reportAddress, reportPort, waitForGateway } from './report-address.ts';
+import {
+  codecPort,
+  gatewayAddress,
+  machinePort,
+  reportAddress,
+  reportPort,
+  waitForGateway,
+} from './report-address.ts';
 import { SupervisedChild } from './supervise.ts';
 import { waitForPollers } from './wait-for-pollers.ts';
 
@@ -64,8 +73,12 @@ async function serve(paths: StatePaths, logger: Logger): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
 
+  // Before anything encrypts: agents' containers are given the folder, which has to exist.
+  await new CodecKeys(paths).current();
   const cli = await supplyTemporal(paths, (line) => logger.info(line));
-  const temporal = await embeddedTemporal(paths, cli.path, Object.values(SEARCH_ATTRIBUTES));
+  const codec = process.env.IGUANA_CODEC_PORT ?? String(await codecPort(paths, logger));
+  const codecAddress = `http://127.0.0.1:${codec}`;
+  const temporal = await embeddedTemporal(paths, cli.path, Object.values(SEARCH_ATTRIBUTES), codecAddress);
   const environment = { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: EMBEDDED_NAMESPACE };
   const port = await reportPort(paths, logger);
   const machines = process.env.IGUANA_GATEWAY_PORT ?? String(await machinePort(paths, logger));
@@ -73,7 +86,15 @@ async function serve(paths: StatePaths, logger: Logger): Promise<void> {
   await temporalServer.start();
   await untilTemporalReady(temporal.address, stop.signal);
   const children = [
-    { name: 'control', args: [script('control.ts')], env: environment },
+    {
+      name: 'control',
+      args: [script('control.ts')],
+      env: {
+        ...environment,
+        IGUANA_CODEC_PORT: codec,
+        IGUANA_CODEC_ORIGINS: process.env.IGUANA_CODEC_ORIGINS ?? temporal.uiOrigins.join(','),
+      },
+    },
     { name: 'builder', args: [script('builder.ts')], env: environment },
     {
       name: 'gateway',
@@ -84,7 +105,11 @@ async function serve(paths: StatePaths, logger: Logger): Promise<void> {
   await Promise.all(children.map((child) => child.start()));
 
   const connection = Connection.lazy({ address: temporal.address });
-  const client = new Client({ connection, namespace: EMBEDDED_NAMESPACE });
+  const client = new Client({
+    connection,
+    namespace: EMBEDDED_NAMESPACE,
+    dataConverter: dataConverter(paths),
+  });
   const agents = keepAgents(paths, client, environment, logger, stop.signal);
   try {
     await waitForPollers(client, stop.signal);
@@ -96,7 +121,9 @@ async function serve(paths: StatePaths, logger: Logger): Promise<void> {
       temporalAddress: temporal.address,
       namespace: EMBEDDED_NAMESPACE,
       uiAddress: temporal.uiAddress,
+      codecAddress,
       reportAddress: reportAddress(port),
+      gatewayAddress: gatewayAddress(machines),
       startedAt: new Date().toISOString(),
     };
     await writeJsonFile(serverRecordPath(paths), record);

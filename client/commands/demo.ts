@@ -1,5 +1,8 @@
 /** `iguana demo`: everything once, without another word. */
+import { join } from 'node:path';
 import type { Command } from 'commander';
+import type { VirtualMachineInput } from '../../activities/contract.ts';
+import { statePaths } from '../../host/state.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { Iguana } from '../library.ts';
 import type { Output } from '../output/output.ts';
@@ -18,10 +21,11 @@ interface DemoOptions {
 export function registerDemo(program: Command): void {
   define(program, {
     usage: 'demo',
-    summary: 'install a real Debian 13 into a virtual machine, and boot it',
+    summary: 'an empty virtual machine installs itself with a real Debian 13, and boots it',
     description:
-      'Plans, builds, writes and boots it, until the installed system reports its first boot; then it is switched off.\n' +
-      'The second time is quick: the image is in the store.',
+      'The machine starts from the boot image, enrols at the gateway of this host, and takes the steps of its install. In the middle of the\n' +
+      'disk write its power is cut; it starts again and goes on where it was, until the installed system reports its first boot; then it is\n' +
+      'switched off. The second time is quicker: boot image and image are in the store.',
     examples: [
       ['demo', 'watch it happen'],
       ['demo --boot', 'switch it on again, to log in'],
@@ -29,7 +33,7 @@ export function registerDemo(program: Command): void {
     ],
   })
     .option('--disk <file>', 'where the disk image goes; default: in the state folder')
-    .option('--keep', 'switch it on again after the install, to log in')
+    .option('--keep', 'let it run after the install, to log in')
     .option('--boot', 'only switch on what the last demo installed')
     .option('--clean', 'end a running demo and remove its files')
     .action(action(demo));
@@ -43,20 +47,32 @@ async function demo({ output, options }: { output: Output; options: DemoOptions 
     output.result({ kind: 'removed', removed }, () => `removed ${removed}`);
     return EXIT.ok;
   }
-  if (options.boot) return boot(output, iguana, await demos.machineOf(options.disk));
-  const input = await demos.prepareDemo(iguana, options.disk);
-  const { startInstall } = await import('../install/start.ts');
-  const { machineId } = input;
+  if (options.boot) return boot(output, iguana, await demos.installedMachine());
+  const { machine, input } = await demos.prepareDemo(iguana, options.disk, (line) => output.note(line));
+  const [{ startInstall }, { powerCut }] = await Promise.all([
+    import('../install/start.ts'),
+    import('../demo/power-cut.ts'),
+  ]);
+  const { machineId } = machine;
   await startInstall(output, iguana, input);
-  const { exitCode, snapshot } = await follow(output, iguana, machineId);
+  await iguana.switchOn(machine);
+  output.note(`· an empty machine is switched on; what it says is in ${consoleOf(machineId)}`);
+  const { exitCode, snapshot } = await follow(output, iguana, machineId, {
+    onSnapshot: powerCut(iguana, machineId),
+  });
   if (exitCode !== EXIT.ok || !snapshot) return exitCode;
-  output.line(demos.demoSummary(output, machineId, snapshot));
-  return options.keep ? boot(output, iguana, machineId) : exitCode;
+  output.line(demos.demoSummary(output, machine, snapshot));
+  if (options.keep) return boot(output, iguana, machine);
+  await iguana.stopMachine(machineId);
+  return exitCode;
 }
 
-async function boot(output: Output, iguana: Iguana, machineId: string): Promise<ExitCode> {
+const consoleOf = (machineId: string): string => join(statePaths().consoles, `${machineId}.log`);
+
+async function boot(output: Output, iguana: Iguana, machine: VirtualMachineInput): Promise<ExitCode> {
   const { bootMachine } = await import('../demo/boot.ts');
-  const access = await bootMachine(iguana, machineId, (line) => output.note(line));
+  const { machineId } = machine;
+  const access = await bootMachine(iguana, machine, (line) => output.note(line));
   output.result({ kind: 'booted', machineId, ...access }, () => `It runs. Log in:\n  ${access.command}`);
   return EXIT.ok;
 }

@@ -1,6 +1,6 @@
 /** Following an install, as several commands end with it; loads what it needs only then. */
 import { statePaths } from '../../host/state.ts';
-import type { Followed } from '../install/follow.ts';
+import type { Followed, FollowOptions } from '../install/follow.ts';
 import type { Iguana } from '../library.ts';
 import type { Output } from '../output/output.ts';
 
@@ -10,15 +10,12 @@ export async function connectStarting(output: Output): Promise<Iguana> {
   return Iguana.connect({ start: true, tell: (line) => output.note(line) });
 }
 
-/**
- * Follows an install until it ends, needs somebody, or Ctrl-C; asks at the terminal for consent.
- * @param runId default: the latest install of the machine
- */
+/** Follows an install until it ends, needs somebody, or Ctrl-C; asks at the terminal for consent. */
 export async function follow(
   output: Output,
   iguana: Iguana,
   machineId: string,
-  runId?: string,
+  options: Pick<FollowOptions, 'runId' | 'onSnapshot'> = {},
 ): Promise<Followed> {
   const [{ followInstall }, { consentAtTerminal }, { ServerNews }] = await Promise.all([
     import('../install/follow.ts'),
@@ -28,6 +25,6 @@ export async function follow(
   return followInstall(output, iguana.client, machineId, {
     askApproval: (snapshot, signal) => consentAtTerminal(output, iguana, snapshot, signal),
     news: await ServerNews.open(statePaths()),
-    ...(runId !== undefined && { runId }),
+    ...options,
   });
 }

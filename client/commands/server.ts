@@ -8,6 +8,7 @@ import { formatBetween } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
 import { ensureServer, SERVER_PROGRAM, serverLog, stopServer } from '../server/start.ts';
 import { action, define } from './define.ts';
+import { registerServerKeys } from './server-keys.ts';
 
 /** Adds the commands. */
 export function registerServer(program: Command): void {
@@ -15,7 +16,8 @@ export function registerServer(program: Command): void {
     usage: 'server',
     summary: 'run the server on this host, in the foreground',
     description:
-      'Temporal on loopback with its database in the state folder, the workers, and the endpoint for first-boot reports.\n' +
+      'Temporal on loopback with its database in the state folder, the workers, and the endpoint for first-boot reports;\n' +
+      'with IGUANA_BOOT_FOLDER also boot scripts and files for machines (docs/boot.md).\n' +
       'Stopping it leaves every install resumable.',
     examples: [
       ['server', 'until Ctrl-C; logs JSON lines'],
@@ -34,6 +36,7 @@ export function registerServer(program: Command): void {
   define(server, { usage: 'status', summary: 'where it is; exit status 1 where it does not run' }).action(
     action(({ output }) => status(output)),
   );
+  registerServerKeys(server);
 }
 
 async function run({ output, options }: { output: Output; options: { detach?: boolean } }): Promise<number> {
@@ -69,6 +72,8 @@ function recordText(record: ServerRecord): string {
     `server       process ${record.pid}, for ${formatBetween(record.startedAt)}`,
     `Temporal     ${record.temporalAddress}, namespace ${record.namespace}`,
     `Web UI       ${record.uiAddress}`,
+    `codec        ${record.codecAddress ?? 'none'}`,
+    `machines     ${record.gatewayAddress ?? 'none'}`,
     `first boots  ${record.reportAddress}`,
     `log          ${serverLog(statePaths())}`,
   ].join('\n');

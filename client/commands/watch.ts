@@ -27,5 +27,5 @@ async function watch(
 ): Promise<ExitCode> {
   const { Iguana } = await import('../library.ts');
   await using iguana = Iguana.connect();
-  return (await follow(output, iguana, machine, options.runId)).exitCode;
+  return (await follow(output, iguana, machine, options)).exitCode;
 }

@@ -2,9 +2,10 @@
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { VirtualMachineInput } from '../../activities/contract.ts';
 import { CommandError } from '../errors.ts';
 import type { Iguana } from '../library.ts';
-import { demoFolder } from './demo.ts';
+import { demoFolder } from './machine.ts';
 import { KEY_FILE } from './ssh-key.ts';
 
 /** How to log in. */
@@ -25,14 +26,14 @@ const ATTEMPT_MS = 2_000;
  */
 export async function bootMachine(
   iguana: Iguana,
-  machineId: string,
+  { machineId, path }: VirtualMachineInput,
   tell: (line: string) => void,
 ): Promise<Access> {
   const { machine, handoff } = await iguana.manifest(machineId);
   const port = handoff.virtualMachine.sshPort;
   const user = machine.users[0]?.name;
   if (!user || port === 0) throw new CommandError(`booting ${machineId}: nobody could log in`);
-  await iguana.runMachine(machineId);
+  await iguana.runMachine(machineId, path);
   tell('switched on; waiting until SSH answers');
   if (!(await sshAnswers(port))) {
     throw new CommandError(`booting ${machineId}: SSH does not answer on port ${port}`, {

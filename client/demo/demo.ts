@@ -1,70 +1,91 @@
 /** The demo: what it installs, where, and what is said about it afterwards. */
 import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePort } from '../../host/free-port.ts';
-import { statePaths } from '../../host/state.ts';
+import type { VirtualMachineInput } from '../../activities/contract.ts';
 import { checkProfile } from '../../manifest/check-profile.ts';
 import type { InstallInput } from '../../workflows/api.ts';
 import { CommandError } from '../errors.ts';
 import { makeLayer, readLayers } from '../install/layers.ts';
-import { resolveTarget } from '../install/target.ts';
 import type { Snapshot } from '../install/watch.ts';
 import type { Iguana } from '../library.ts';
 import { formatBetween, formatBytes, shortDigest } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
 import { person } from '../person.ts';
+import { demoFolder, lastMachine, makeMachine, ownDisk } from './machine.ts';
 import { demoKey } from './ssh-key.ts';
 
 const PROFILE = fileURLToPath(new URL('../../docs/examples/demo.yaml', import.meta.url));
-const MACHINE = 'demo';
-/** Easy to remember; another one where it is taken. */
-const SSH_PORT = 2222;
+/** Of the virtual machine's disk. */
+const DISK_SERIAL = 'iguana';
 
-/** Where the demo keeps its disk and its key. */
-export const demoFolder = (): string => join(statePaths().root, 'demo');
-const ownDisk = (): string => join(demoFolder(), 'disk.img');
+/** A machine, and what is installed onto it. */
+export interface Demo {
+  readonly machine: VirtualMachineInput;
+  readonly input: InstallInput;
+}
 
 /**
- * Makes the SSH key, finds a port for SSH, and takes away the disk of an earlier demo.
+ * Makes an empty machine, or finds the one whose demo is under way, and says what is installed.
  * @param disk path of the disk image; default in the state folder
+ * @param tell told what is being done
  * @throws CommandError where the demo cannot be installed there
  */
-export async function prepareDemo(iguana: Iguana, disk?: string): Promise<InstallInput> {
-  const machine = await machineOf(disk);
-  // It must not run while its disk is written anew.
-  await iguana.stopMachine(machine);
-  await mkdir(demoFolder(), { recursive: true, mode: 0o700 });
+export async function prepareDemo(
+  iguana: Iguana,
+  disk: string | undefined,
+  tell: (line: string) => void,
+): Promise<Demo> {
+  const machine = (await runningMachine(iguana)) ?? (await newMachine(iguana, disk, tell));
   const publicKey = await demoKey(demoFolder());
   const layers = await readLayers([PROFILE]);
-  const user = demoUser(layers[0]?.text ?? '');
-  const sshPort = await freePort(SSH_PORT);
-  if (disk === undefined && !(await iguana.isRunning(MACHINE))) await rm(ownDisk(), { force: true });
-  const { target } = await resolveTarget(disk ?? ownDisk());
-  if (target.kind !== 'file') throw new CommandError('the demo installs onto a disk image, not onto a disk');
   const own = makeLayer(
     'demo',
     JSON.stringify({
       apiVersion: 'iguana/v1',
       kind: 'Profile',
-      machine: { users: [{ name: user, sshKeys: [publicKey] }] },
-      handoff: { virtualMachine: { sshPort } },
+      storage: { disk: { match: { serial: DISK_SERIAL } } },
+      machine: { users: [{ name: demoUser(layers[0]?.text ?? ''), sshKeys: [publicKey] }] },
+      // Switched on again it starts from its disk.
+      handoff: { action: 'poweroff', virtualMachine: { sshPort: machine.sshPort } },
     }),
   );
+  const isOwn = machine.path === ownDisk();
   return {
-    machineId: machine,
-    target,
-    layers: [...layers, own],
-    approval: disk === undefined ? { by: person(), reason: "the demo's own disk image" } : 'ask',
+    machine,
+    input: {
+      machineId: machine.machineId,
+      target: { kind: 'machine' },
+      layers: [...layers, own],
+      approval: isOwn ? { by: person(), reason: "the demo's own disk image" } : 'ask',
+    },
   };
 }
 
+async function runningMachine(iguana: Iguana): Promise<VirtualMachineInput | undefined> {
+  const last = await lastMachine();
+  return last && (await iguana.isRunning(last.machineId)) ? last : undefined;
+}
+
+async function newMachine(
+  iguana: Iguana,
+  disk: string | undefined,
+  tell: (line: string) => void,
+): Promise<VirtualMachineInput> {
+  const last = await lastMachine();
+  // It must not run while its disk is taken away.
+  if (last) await iguana.stopMachine(last.machineId);
+  await mkdir(demoFolder(), { recursive: true, mode: 0o700 });
+  return await makeMachine(disk, tell);
+}
+
 /**
- * The machine's id of a demo.
- * @param disk as it was given to the demo
+ * The machine of the last demo.
+ * @throws CommandError where there is none
  */
-export async function machineOf(disk?: string): Promise<string> {
-  return disk === undefined ? MACHINE : (await resolveTarget(disk)).machineId;
+export async function installedMachine(): Promise<VirtualMachineInput> {
+  const last = await lastMachine();
+  if (last) return last;
+  throw new CommandError('there is no machine of a demo', { remedy: '`iguana demo` makes one.' });
 }
 
 /** The user of the profile that the key is for. */
@@ -77,16 +98,16 @@ function demoUser(profile: string): string {
 /** What was done, how long each phase took, and what can be done now. */
 export function demoSummary(
   output: Output,
-  machineId: string,
+  { machineId, path }: VirtualMachineInput,
   { status, startedAt, endedAt }: Snapshot,
 ): string {
-  const { image, firstBoot, target } = status;
-  const disk = machineId === MACHINE || target.kind !== 'file' ? '' : ` --disk ${target.path}`;
+  const { image, firstBoot, boots = [] } = status;
   return [
     '',
     output.tone(
       'strong',
-      `A Debian system was planned, built, written, verified and booted in ${formatBetween(startedAt, endedAt)}.`,
+      `An empty machine has installed itself: planned, built, written${boots.length > 1 ? ' through a power cut' : ''}, ` +
+        `verified and booted in ${formatBetween(startedAt, endedAt)}.`,
     ),
     ...(image
       ? [
@@ -94,10 +115,10 @@ export function demoSummary(
         ]
       : []),
     ...(firstBoot ? [`system    ${firstBoot.hostname}, Linux ${firstBoot.kernel}`] : []),
-    ...(target.kind === 'file' ? [`disk      ${target.path}`] : []),
-    `log in    iguana demo --boot${disk}    (switches it on again, and says how)`,
+    `disk      ${path}`,
+    'log in    iguana demo --boot    (switches it on again, and says how)',
     `history   iguana history ${machineId}`,
-    `again     iguana demo${disk}           (quick: the image is in the store)`,
+    'again     iguana demo           (quicker: the image is in the store)',
     'clean up  iguana demo --clean',
   ].join('\n');
 }
@@ -108,12 +129,16 @@ export function demoSummary(
  * @returns the folder that was removed
  */
 export async function cleanDemo(iguana: Iguana, by: string): Promise<string> {
-  await iguana.stopMachine(MACHINE);
-  if (await iguana.isRunning(MACHINE)) {
-    await iguana.abort(MACHINE, { by, reason: 'iguana demo --clean' });
-    for await (const _ of iguana.watch(MACHINE)) {
-      // Waits until it has cleaned up behind itself: the disk is in use until then.
+  const last = await lastMachine();
+  if (last) {
+    const { machineId } = last;
+    if (await iguana.isRunning(machineId)) {
+      await iguana.abort(machineId, { by, reason: 'iguana demo --clean' });
+      for await (const _ of iguana.watch(machineId)) {
+        // Waits until it has cleaned up behind itself: the machine does that.
+      }
     }
+    await iguana.stopMachine(machineId);
   }
   await rm(demoFolder(), { recursive: true, force: true });
   return demoFolder();

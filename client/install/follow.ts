@@ -16,6 +16,8 @@ export interface FollowOptions {
    * @returns false where nobody could be asked
    */
   readonly askApproval?: (snapshot: Snapshot, signal: AbortSignal) => Promise<boolean>;
+  /** Told whatever is seen; what it answers is printed. */
+  readonly onSnapshot?: (snapshot: Snapshot) => Promise<string | undefined>;
   /** What the server of this host warns of meanwhile. */
   readonly news?: ServerNews | undefined;
 }
@@ -58,6 +60,11 @@ export async function followInstall(
       if (event.kind !== 'snapshot') continue;
       last = event.snapshot;
       const { status } = last;
+      const said = await options.onSnapshot?.(last);
+      if (said !== undefined) {
+        view.pause();
+        output.note(said);
+      }
       if (status.attention && last.execution === 'RUNNING') break;
       const plan = JSON.stringify(status.destroyed);
       if (!status.awaitsApproval || asked === plan) continue;

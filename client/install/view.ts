@@ -64,6 +64,8 @@ export class InstallView {
   readonly #live = new LiveLine();
   /** Phases as they were printed last: a phase that is done again is printed again. */
   readonly #printed = new Map<string, string>();
+  /** Starts of a machine that installs itself, as they were printed. */
+  readonly #boots = new Set<string>();
   #lastProgress = 0;
   #snapshot: Snapshot | undefined;
 
@@ -80,6 +82,7 @@ export class InstallView {
       return;
     }
     this.#snapshot = event.snapshot;
+    for (const { bootId } of event.snapshot.status.boots ?? []) this.#showBoot(bootId);
     for (const phase of event.snapshot.status.phases) this.#showPhase(phase);
     this.#showProgress(event.snapshot);
   }
@@ -92,6 +95,14 @@ export class InstallView {
   /** Takes away what moves, so that something else can be printed or asked. */
   pause(): void {
     this.#live.clear();
+  }
+
+  #showBoot(bootId: string): void {
+    if (this.#boots.has(bootId)) return;
+    const again = this.#boots.size > 0 ? ' again' : '';
+    this.#boots.add(bootId);
+    this.pause();
+    this.#output.line(`· the machine has started from its boot image${again}`);
   }
 
   #showPhase(phase: PhaseState): void {

@@ -119,6 +119,7 @@ export class Script {
       release: async () => undefined,
       leave: async () => undefined,
       runVirtualMachine: async () => undefined,
+      cutPower: async () => undefined,
       firstBootOverdue: async () => {
         throw new Error('not scripted');
       },
