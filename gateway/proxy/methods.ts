@@ -26,6 +26,11 @@ export interface CallContext {
   readonly tokens: TaskTokens;
   readonly payloads: MachinePayloads;
   readonly service: WorkflowService;
+  /**
+   * To be asked before a task is handed over.
+   * @throws Error where nobody waits any longer, or the machine has been locked out meanwhile
+   */
+  checkCaller(): Promise<void>;
 }
 
 /** A call that its machine may not make. */
@@ -65,10 +70,14 @@ function ofTask(request: { taskToken: Uint8Array; namespace: string }, context: 
 }
 
 /**
- * A task that cannot be decrypted: its install is told at once, and tries again as its retry policy says. Kept back, it would be missed
- * when it times out.
+ * A task that cannot be decrypted or handed over: its install is told at once, and tries again as its retry policy says. Kept back, it
+ * would be missed when it times out.
  */
-async function refuseTask(taskToken: Uint8Array, context: CallContext, error: unknown): Promise<void> {
+async function refuseTask(
+  taskToken: Uint8Array,
+  context: CallContext,
+  { type, error }: { readonly type: 'PayloadRefused' | 'NotHandedOver'; readonly error: unknown },
+): Promise<void> {
   await context.service.respondActivityTaskFailed({
     taskToken,
     namespace: context.namespace,
@@ -76,7 +85,7 @@ async function refuseTask(taskToken: Uint8Array, context: CallContext, error: un
     failure: {
       message: error instanceof Error ? error.message : String(error),
       source: 'Iguana gateway',
-      applicationFailureInfo: { type: 'PayloadRefused' },
+      applicationFailureInfo: { type },
     },
   });
 }
@@ -123,8 +132,14 @@ export const METHODS: ReadonlyMap<string, Method> = new Map<string, Method>([
       try {
         await context.payloads.decrypt(task, walkPollActivityTaskQueueResponse);
       } catch (error) {
-        await refuseTask(task.taskToken, context, error);
+        await refuseTask(task.taskToken, context, { type: 'PayloadRefused', error });
         return NOTHING;
+      }
+      try {
+        await context.checkCaller();
+      } catch (error) {
+        await refuseTask(task.taskToken, context, { type: 'NotHandedOver', error });
+        throw error;
       }
       const taskToken = tokens.wrap(machineId, task.taskToken);
       return api.PollActivityTaskQueueResponse.encode({ ...task, taskToken }).finish();

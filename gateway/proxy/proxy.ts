@@ -1,5 +1,6 @@
 /** Temporal for machines: each call is judged by itself, whatever connection it comes on. */
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import type { Connection } from '@temporalio/client';
 import proto from '@temporalio/proto';
@@ -14,6 +15,13 @@ import { CallFailed, readMessage, sendFailure, sendMessage, timeoutOf } from './
 
 /** A worker's poll lasts a minute and a bit; nobody waits longer. */
 const LONGEST_CALL_MS = 120_000;
+/**
+ * A poll ends this long before its machine's certificate does: Temporal answers it in its last second, and a task that came in the very
+ * moment in which the certificate expires could not be handed over.
+ */
+const POLL_MARGIN_MS = 2_000;
+/** Temporal refuses shorter polls; a worker whose poll is refused waits longer before the next one. */
+const SHORTEST_POLL_MS = 2_500;
 /** A message of 4 MiB comes in this time, or not at all. */
 const READ_TIMEOUT_MS = 30_000;
 
@@ -25,6 +33,9 @@ const KNOWN = new Set(
     (proto.temporal.api.workflowservice.v1.WorkflowService as unknown as { methods: object }).methods,
   ),
 );
+
+/** The answer to a poll for which there is none. */
+const NO_TASK = new Uint8Array(0);
 
 /** What the proxy needs. */
 export interface ProxyOptions {
@@ -100,10 +111,7 @@ export class TemporalProxy {
     const release = this.#calls.take(machineId);
     if (!release) throw exhausted('calls', 'too many calls at once');
     try {
-      const answer = await this.#forward(call, machine, method);
-      // A poll lasts a minute, in which the machine may have been locked out.
-      await this.#admit(peer);
-      return answer;
+      return await this.#forward(call, machine, method);
     } finally {
       release();
     }
@@ -115,9 +123,18 @@ export class TemporalProxy {
     throw new Unauthenticated(machine, ACCESS_MESSAGES[machine]);
   }
 
+  /** Keeps a poll until its certificate expires: by then the machine polls with the next one. */
+  async #outlast({ notAfter }: MachineCertificate, signal: AbortSignal): Promise<void> {
+    try {
+      await sleep(Math.max(0, notAfter - Date.now()), undefined, { signal });
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
   async #forward(call: Call, machine: MachineCertificate, method: Method): Promise<Uint8Array> {
     const { connection, namespace, tokens, payloads, limits } = this.#options;
-    const { request, response } = call;
+    const { name, peer, request, response } = call;
     const { machineId } = machine;
     const received = Date.now();
     const timeout = Math.min(timeoutOf(header(request, 'grpc-timeout')) ?? LONGEST_CALL_MS, LONGEST_CALL_MS);
@@ -141,9 +158,20 @@ export class TemporalProxy {
       // A poll that nobody waits for any longer would take a task with it.
       response.stream.once('close', () => gone.abort());
       if (response.stream.destroyed) gone.abort();
-      const context = { machineId, namespace, tokens, payloads, service: connection.workflowService };
+      const checkCaller = async (): Promise<void> => {
+        if (gone.signal.aborted) throw new CallFailed(status.CANCELLED, 'the machine no longer waits');
+        // A poll lasts a minute, in which the machine may have been locked out.
+        await this.#admit(peer);
+      };
+      const service = connection.workflowService;
+      const context = { machineId, namespace, tokens, payloads, service, checkCaller };
       const metadata = clientOf(request);
-      const deadline = Math.min(received + timeout, machine.notAfter);
+      const isPoll = name === 'PollActivityTaskQueue';
+      if (isPoll && machine.notAfter - Date.now() < POLL_MARGIN_MS + SHORTEST_POLL_MS) {
+        await this.#outlast(machine, gone.signal);
+        return NO_TASK;
+      }
+      const deadline = Math.min(received + timeout, machine.notAfter - (isPoll ? POLL_MARGIN_MS : 0));
       return await connection.withDeadline(deadline, () =>
         connection.withMetadata(metadata, () =>
           connection.withAbortSignal(gone.signal, () => method(bytes, context)),
