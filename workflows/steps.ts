@@ -126,7 +126,7 @@ export const STEPS: Readonly<Record<Phase, Step>> = {
       const { writtenBytes, reusedBytes } = await agent(state).writeImage(step);
       await agent(state).readBack(step);
       await agent(state).growFilesystem(step);
-      return `${writtenBytes} bytes written, ${reusedBytes} found on the disk; read back`;
+      return `${writtenBytes} bytes written, ${reusedBytes} bytes found on the disk; read back`;
     },
   },
   personalise: {

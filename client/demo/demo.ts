@@ -75,6 +75,8 @@ async function newMachine(
   // It must not run while its disk is taken away.
   if (last) await iguana.stopMachine(last.machineId);
   await mkdir(demoFolder(), { recursive: true, mode: 0o700 });
+  // The machine needs the server's gateway; where no server runs, this starts one.
+  await iguana.client();
   return await makeMachine(disk, tell);
 }
 

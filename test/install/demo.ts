@@ -7,7 +7,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { powerActivities } from '../../activities/power/index.ts';
-import { PHASES } from '../../workflows/api.ts';
+import { type InstallStatus, PHASES } from '../../workflows/api.ts';
 import { CommandLine } from '../client/command.ts';
 import { freePort, inGuest, makeLoginKey } from '../vm/guest.ts';
 import { Site } from './site.ts';
@@ -38,16 +38,22 @@ export function demoTests(): void {
       const demo = await iguana.run(['demo']);
       expect(demo, demo.stderr).toMatchObject({ status: 0 });
       for (const phase of PHASES) expect(demo.stdout).toMatch(new RegExp(`✔ ${phase}`));
-      expect(demo.stdout).toMatch(/planned, built, written, verified and booted in/);
+      expect(demo.stderr).toMatch(/power cut! QEMU was killed when .* were on the disk/);
+      expect(demo.stdout).toMatch(/written through a power cut, verified and booted in/);
       expect(await qemus()).toBe('');
 
-      const { stdout: history } = await iguana.run(['history', 'demo']);
+      const id = /^history +iguana history ([-0-9a-f]{36})$/m.exec(demo.stdout)?.[1] ?? '';
+      const { stdout: history } = await iguana.run(['history', id]);
       expect(history).toMatch(/sha256:[0-9a-f]{12}/);
       expect(history).toMatch(/first boot reported\s+iguana-demo[\s\S]*succeeded/);
-      expect(await iguana.json(['status', 'demo'])).toMatchObject({
-        status: 0,
-        documents: [{ status: { outcome: 'succeeded', firstBoot: { hostname: 'iguana-demo' } } }],
-      });
+      const [{ status: ended }] = (await iguana.json(['status', id])).documents as [
+        { status: InstallStatus },
+      ];
+      expect(ended).toMatchObject({ outcome: 'succeeded', firstBoot: { hostname: 'iguana-demo' } });
+      expect(ended.boots).toHaveLength(2);
+      // What was on the disk when the power went is not written again.
+      const [, found] = /writeImage[\s\S]*?reusedBytes (\d+)/.exec(history) ?? [];
+      expect(Number(found)).toBeGreaterThan(0.2 * 2 ** 28);
 
       const { status, documents } = await iguana.json(['demo', '--boot']);
       expect(status).toBe(0);
