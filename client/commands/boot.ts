@@ -1,6 +1,6 @@
 /** `iguana boot`: what machines start from to install themselves. */
 import { X509Certificate } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { BootVariant } from '../../host/boot/system.ts';
@@ -15,6 +15,9 @@ import { action, type Call, define, group } from './define.ts';
 interface BuildOptions {
   readonly folder: string;
   readonly variant: BootVariant;
+  readonly firmware?: boolean;
+  readonly kernel?: string;
+  readonly initrd?: string;
   readonly agent?: string;
   readonly key?: string;
   readonly registryCa?: string;
@@ -50,6 +53,10 @@ export function registerBoot(program: Command): void {
         'boot build -o boot --server https://10.0.0.1:7281 --token-file token',
         'a USB stick: machines enrol by themselves',
       ],
+      [
+        'boot build -o boot --kernel vmlinuz --initrd dracut.img',
+        'of a distribution’s own packages, by dracut',
+      ],
       ['boot build -o boot --agent registry.example/iguana/agent@sha256:… --key cosign.pub', 'agent pulled'],
     ],
   })
@@ -59,6 +66,13 @@ export function registerBoot(program: Command): void {
         .choices(['virtual', 'generic'])
         .default('virtual'),
     )
+    .option('--firmware', 'add firmware of network cards and storage adapters, which is not free software')
+    .addOption(
+      new Option('--kernel <file>', 'kernel of the distribution whose initrd --initrd is').conflicts(
+        'variant',
+      ),
+    )
+    .option('--initrd <file>', 'what dracut has made with Iguana’s module (initrd/dracut)')
     .option('--agent <image>', 'pull the agent from there, by digest; default: it is part of the boot image')
     .option('--key <file>', 'public key that must have signed the pulled agent')
     .option('--registry-ca <file>', 'authority of its certificate, where it is none that everybody trusts')
@@ -78,7 +92,7 @@ export function registerBoot(program: Command): void {
 }
 
 async function build({ output, options }: Call<BuildOptions>): Promise<undefined> {
-  const { variant, agent, key, registryCa, server, tokenFile } = options;
+  const { variant, firmware = false, kernel, initrd, agent, key, registryCa, server, tokenFile } = options;
   const folder = resolve(options.folder);
   if (server !== undefined && !SERVER.test(server))
     throw usageError(`reading --server ${server}: it is no address like https://10.0.0.1:7281`);
@@ -86,6 +100,10 @@ async function build({ output, options }: Call<BuildOptions>): Promise<undefined
     throw usageError(`reading --agent ${agent}: it is no HOST/REPOSITORY@sha256:…`, {
       remedy: 'A tag may be moved: name the agent by its digest.',
     });
+  if ((kernel === undefined) !== (initrd === undefined))
+    throw usageError('--kernel and --initrd belong together: modules are of one kernel');
+  const system =
+    kernel === undefined || initrd === undefined ? undefined : await dracutSystem(kernel, initrd);
   if ((agent === undefined) !== (key === undefined))
     throw usageError('--agent and --key belong together: what is pulled must be signed');
   const ca = server === undefined ? options.ca : (options.ca ?? (await ownCa()));
@@ -103,8 +121,10 @@ async function build({ output, options }: Call<BuildOptions>): Promise<undefined
   const image = await makeBootImage(statePaths(), {
     variant,
     baked: agent === undefined,
+    firmware,
     folder,
     onLine,
+    ...(system && { system }),
     ...(token !== undefined && { token }),
     ...(agent !== undefined && { agent }),
     ...(agentKey !== undefined && { agentKey }),
@@ -173,6 +193,18 @@ async function tokenOf(file: string): Promise<string> {
   });
   if (/^\S+$/.test(text.trim())) return text.trim();
   throw usageError(`${doing}: it holds no token`, { remedy });
+}
+
+/** @throws usage error where one of the files is none */
+async function dracutSystem(kernel: string, initrd: string): Promise<{ kernel: string; initrd: string }> {
+  for (const [option, file] of Object.entries({ '--kernel': kernel, '--initrd': initrd })) {
+    const found = await stat(file).catch((cause: Error) => {
+      throw usageError(`reading ${option} ${file}: ${cause.message}`);
+    });
+    if (!found.isFile() || found.size === 0)
+      throw usageError(`reading ${option} ${file}: it is no file, or empty`);
+  }
+  return { kernel, initrd };
 }
 
 async function publicKey(file: string): Promise<string> {

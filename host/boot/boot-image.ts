@@ -11,8 +11,9 @@ import { makeTreeLayer } from '../containers/tree-layer.ts';
 import { withLock } from '../lock.ts';
 import type { StatePaths } from '../state.ts';
 import { largestShares, type Share } from './contents.ts';
-import { cpioOfTar } from './cpio.ts';
+import { ALIGNMENT, cpioOfTar } from './cpio.ts';
 import { type BootConfiguration, embeddedFiles } from './embedded.ts';
+import { firmwareArchive } from './firmware.ts';
 import { SQUASHFS_OPTIONS, squashfsOfLayers } from './squashfs.ts';
 import { type BootVariant, bootSystem } from './system.ts';
 
@@ -25,8 +26,12 @@ const SHARES = 12;
 /** What is asked for. */
 export interface BootRequest extends BootConfiguration {
   readonly variant: BootVariant;
+  /** Kernel and initrd that dracut has made with Iguana's module, instead of {@link variant}. */
+  readonly system?: { readonly kernel: string; readonly initrd: string };
   /** Whether the agent's container is in it; otherwise it is pulled. */
   readonly baked: boolean;
+  /** Whether firmware of network cards and storage adapters is in it; default false: it is not free software. */
+  readonly firmware?: boolean;
   /** Where `vmlinuz` and `initrd.img` are put; made. */
   readonly folder: string;
   /** Told what is being done, a line for people. */
@@ -35,7 +40,7 @@ export interface BootRequest extends BootConfiguration {
 
 /** A share of the initrd. */
 export interface BootPart {
-  readonly name: 'system' | 'agent' | 'configuration';
+  readonly name: 'system' | 'firmware' | 'agent' | 'configuration';
   readonly bytes: number;
 }
 
@@ -57,26 +62,32 @@ export interface BootImage {
  * @throws Error with what mmdebstrap, bsdtar or zstd said
  */
 export async function makeBootImage(paths: StatePaths, request: BootRequest): Promise<BootImage> {
-  const { variant, baked, folder, onLine } = request;
+  const { variant, system: own, baked, folder, onLine } = request;
   const cache = join(paths.cache, 'containers/layers');
-  const { system, agent } = await withLock(join(paths.cache, 'containers/boot.lock'), async () => ({
-    system: await systemArchive(variant, cache, onLine),
+  const { system, firmware, agent } = await withLock(join(paths.cache, 'containers/boot.lock'), async () => ({
+    system: own ? await foreignSystem(own) : await systemArchive(variant, cache, onLine),
+    firmware: request.firmware ? await firmwareArchive(cache, onLine) : undefined,
     agent: baked ? await agentArchive(cache, onLine) : undefined,
   }));
   await mkdir(folder, { recursive: true });
   const work = await mkdtemp(join(folder, '.work-'));
   try {
-    const own = join(work, 'own');
-    await makeTreeLayer(await embeddedFiles(request), `${own}.tar`);
-    await cpioOfTar(`${own}.tar`, `${own}.cpio`);
-    const archives = [system.initrd.path, ...(agent ? [agent.path] : []), `${own}.cpio`];
+    const files = join(work, 'files');
+    await makeTreeLayer(await embeddedFiles(request), `${files}.tar`);
+    await cpioOfTar(`${files}.tar`, `${files}.cpio`);
+    const archives = [
+      system.initrd.path,
+      ...(firmware ? [firmware.path] : []),
+      ...(agent ? [agent.path] : []),
+      `${files}.cpio`,
+    ];
     const initrd = join(folder, 'initrd.img');
     const sha256 = await concatenate(archives, join(work, 'initrd.img'));
     await rename(join(work, 'initrd.img'), initrd);
     const kernel = join(folder, 'vmlinuz');
     await copyFile(system.kernel.path, `${work}/vmlinuz`);
     await rename(`${work}/vmlinuz`, kernel);
-    const configuration = (await stat(`${own}.cpio`)).size;
+    const configuration = (await stat(`${files}.cpio`)).size;
     return {
       kernel,
       kernelBytes: system.kernel.bytes,
@@ -85,6 +96,7 @@ export async function makeBootImage(paths: StatePaths, request: BootRequest): Pr
       initrdSha256: sha256,
       parts: [
         { name: 'system', bytes: system.initrd.bytes },
+        ...(firmware ? [{ name: 'firmware' as const, bytes: firmware.bytes }] : []),
         ...(agent ? [{ name: 'agent' as const, bytes: agent.bytes }] : []),
         { name: 'configuration', bytes: configuration },
       ],
@@ -95,11 +107,25 @@ export async function makeBootImage(paths: StatePaths, request: BootRequest): Pr
   }
 }
 
+type FileOf = Pick<Layer, 'path' | 'bytes'>;
+/** Kernel and initrd without an agent and without configuration. */
+interface System {
+  readonly initrd: FileOf;
+  readonly kernel: FileOf;
+  readonly largest: readonly Share[];
+}
+
+/** What takes the space in another's is told by the tool that has made it. */
+async function foreignSystem({ kernel, initrd }: { kernel: string; initrd: string }): Promise<System> {
+  const sized = async (path: string): Promise<FileOf> => ({ path, bytes: (await stat(path)).size });
+  return { kernel: await sized(kernel), initrd: await sized(initrd), largest: [] };
+}
+
 async function systemArchive(
   variant: BootVariant,
   cache: string,
   onLine: (line: string) => void,
-): Promise<{ readonly initrd: Layer; readonly kernel: Layer; readonly largest: readonly Share[] }> {
+): Promise<System> {
   const tar = await bootSystem(variant, cache, onLine);
   const initrd = await cachedLayer(cache, { initrd: tar.diffId }, async (path) => {
     onLine('boot image: compressing the system');
@@ -135,11 +161,17 @@ async function concatenate(paths: readonly string[], to: string): Promise<string
   const hash = createHash('sha256');
   const output = createWriteStream(to);
   await pipeline(async function* () {
-    for (const path of paths)
+    for (const path of paths) {
+      let bytes = 0;
       for await (const piece of createReadStream(path, { highWaterMark: 1 << 20 })) {
+        bytes += (piece as Buffer).length;
         hash.update(piece as Buffer);
         yield piece as Buffer;
       }
+      const padding = Buffer.alloc(-bytes & (ALIGNMENT - 1));
+      hash.update(padding);
+      yield padding;
+    }
   }, output);
   return hash.digest('hex');
 }

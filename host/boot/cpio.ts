@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises';
 /** As small as zstd makes it without a window that the kernel would refuse. */
 const LEVEL = 19;
 /** The kernel finds the next archive at a multiple of this. */
-const ALIGNMENT = 4;
+export const ALIGNMENT = 4;
 
 /**
  * Makes a compressed cpio of a tar. The same tar gives the same bytes.

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { makeUserland, type Userland, userlandKey } from '../containers/debian.ts';
+import { makeUserland, packagesOf, type Userland, userlandKey } from '../containers/debian.ts';
 import { cachedLayer, type Layer } from '../containers/layer.ts';
 
 /** Which machines a boot image is for. */
@@ -41,7 +41,7 @@ async function userlandOf(variant: BootVariant): Promise<Userland> {
   const scripts = await Promise.all(CUSTOMIZE.map((name) => readFile(join(RECIPE, name))));
   return {
     variant: 'essential',
-    packages: [...packages.split('\n').filter((line) => line && !line.startsWith('#')), KERNELS[variant]],
+    packages: [...packagesOf(packages), KERNELS[variant]],
     customize: {
       program: CUSTOMIZE.map((name) => `'${join(RECIPE, name)}' "$1" ${variant}`).join(' && '),
       digest: createHash('sha256').update(Buffer.concat(scripts)).digest('hex'),

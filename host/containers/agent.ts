@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import type { Engine } from '../engine/connect.ts';
 import type { StatePaths } from '../state.ts';
 import { type AgentBundle, bundleAgent } from './agent-bundle.ts';
-import { makeUserland, type Userland, userlandKey } from './debian.ts';
+import { makeUserland, packagesOf, type Userland, userlandKey } from './debian.ts';
 import { ensureImage } from './ensure.ts';
 import { contentTag } from './image.ts';
 import { cachedLayer, type Layer } from './layer.ts';
@@ -82,7 +82,7 @@ async function agentUserland(): Promise<Userland> {
   const slim = join(RECIPE, 'slim.sh');
   return {
     variant: 'essential',
-    packages: packages.split('\n').filter((line) => line && !line.startsWith('#')),
+    packages: packagesOf(packages),
     customize: { program: slim, digest: digestOf(await readFile(slim)) },
   };
 }

@@ -18,11 +18,17 @@ export interface Userland {
   /** mmdebstrap's variant: `essential` has no apt, `apt` can install more; `extract` is the packages' files and nothing else. */
   readonly variant: 'essential' | 'apt' | 'extract';
   readonly packages: readonly string[];
+  /** Parts of the archive; default `main`. */
+  readonly components?: readonly string[];
   /** Further path patterns to leave out, for dpkg's path-exclude. */
   readonly exclude?: readonly string[];
   /** A program for the end, run with the root folder as its argument; `digest` of its text is part of the key. */
   readonly customize?: { readonly program: string; readonly digest: string };
 }
+
+/** @returns the names in a list with one a line, and comments behind `#` at the beginning of a line */
+export const packagesOf = (list: string): string[] =>
+  list.split('\n').filter((line) => line && !line.startsWith('#'));
 
 /** All that determines a userland, but for the versions that the mirror has. */
 export const userlandKey = ({ customize, ...userland }: Userland): unknown => ({
@@ -40,11 +46,12 @@ export const userlandKey = ({ customize, ...userland }: Userland): unknown => ({
  * @throws Error with mmdebstrap's last lines where it fails
  */
 export async function makeUserland(
-  { variant, packages, exclude = [], customize }: Userland,
+  { variant, packages, components = ['main'], exclude = [], customize }: Userland,
   path: string,
   onLine: (line: string) => void,
 ): Promise<void> {
   const { archive, security } = await requiredAptMirror();
+  const parts = components.join(' ');
   const lines: string[] = [];
   const output = lineStream((line) => {
     lines.push(line);
@@ -64,9 +71,9 @@ export async function makeUserland(
       '--format=tar',
       DEBIAN_RELEASE,
       path,
-      `deb ${archive} ${DEBIAN_RELEASE} main`,
-      `deb ${archive} ${DEBIAN_RELEASE}-updates main`,
-      `deb ${security} ${DEBIAN_RELEASE}-security main`,
+      `deb ${archive} ${DEBIAN_RELEASE} ${parts}`,
+      `deb ${archive} ${DEBIAN_RELEASE}-updates ${parts}`,
+      `deb ${security} ${DEBIAN_RELEASE}-security ${parts}`,
     ],
     {
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { agentImageTag } from '../containers/agent.ts';
 import { builderImageTag } from '../containers/builder.ts';
+import { packagesOf } from '../containers/debian.ts';
 import { hasImage } from '../containers/image.ts';
 import type { Engine } from '../engine/connect.ts';
 import { openEngine } from '../engine/open.ts';
@@ -41,7 +42,7 @@ export async function checkDebianPackages(): Promise<Check> {
     return warning(name, 'this is no Debian', `install by hand what setup/packages-debian.txt lists`);
   }
   const list = await readFile(new URL('setup/packages-debian.txt', SOURCES), 'utf8');
-  const wanted = list.split('\n').filter((line) => line && !line.startsWith('#'));
+  const wanted = packagesOf(list);
   const { stdout } = await promisify(execFile)('dpkg-query', [
     '-W',
     '-f',

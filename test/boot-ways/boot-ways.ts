@@ -24,6 +24,13 @@ const SERVER = 'https://embedded.example:7281';
 /** For hanging, not for slowness. */
 const TIMEOUT_MS = 900_000;
 const SECTOR = 512;
+const MB = 1e6;
+const REQUEST = {
+  baked: true,
+  server: SERVER,
+  ca: `sha256:${'a'.repeat(64)}`,
+  onLine: () => undefined,
+} as const;
 
 /** Registers the tests; they may run beside others. */
 export function bootWaysTests(): void {
@@ -33,14 +40,7 @@ export function bootWaysTests(): void {
     let media: BootMedia;
     beforeAll(async () => {
       root = mkdtempSync(join(tmpdir(), 'iguana-boot-ways-'));
-      boot = await makeBootImage(statePaths(), {
-        variant: 'virtual',
-        baked: true,
-        folder: root,
-        server: SERVER,
-        ca: `sha256:${'a'.repeat(64)}`,
-        onLine: () => undefined,
-      });
+      boot = await makeBootImage(statePaths(), { ...REQUEST, variant: 'virtual', folder: root });
       media = await makeBootMedia(statePaths(), boot, root, () => undefined);
     }, TIMEOUT_MS);
     afterAll(async () => {
@@ -129,9 +129,21 @@ export function bootWaysTests(): void {
       }
     });
 
-    it('start a machine from a USB stick', { timeout: TIMEOUT_MS }, async () => {
+    it('start a machine from a USB stick, with drivers and firmware of real ones', {
+      timeout: TIMEOUT_MS,
+    }, async () => {
+      const image = await makeBootImage(statePaths(), {
+        ...REQUEST,
+        variant: 'generic',
+        firmware: true,
+        folder: join(root, 'generic'),
+      });
+      const sizes = new Map(image.parts.map(({ name, bytes }) => [name, bytes]));
+      expect(sizes.get('firmware')).toBeGreaterThan(MB);
+      expect(image.kernelBytes + image.initrdBytes - (sizes.get('firmware') ?? 0)).toBeLessThan(150 * MB);
+      const { iso } = await makeBootMedia(statePaths(), image, join(root, 'generic'), () => undefined);
       const said = await started(2, [
-        ...['-drive', `if=none,id=stick,format=raw,readonly=on,file=${media.iso}`],
+        ...['-drive', `if=none,id=stick,format=raw,readonly=on,file=${iso}`],
         ...['-device', 'qemu-xhci', '-device', 'usb-storage,drive=stick,bootindex=0'],
         // Without a network it would wait for one before it says who it is.
         ...['-netdev', 'user,id=net', '-device', 'virtio-net-pci,netdev=net,romfile='],

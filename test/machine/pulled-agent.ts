@@ -16,6 +16,7 @@ import { makeCertificates } from '../image/servers/certificates.ts';
 import { folderWith } from '../image/servers/folder.ts';
 import { startRegistry } from '../image/servers/registry.ts';
 import { Site } from '../install/site.ts';
+import { dracutSystem } from './dracut-system.ts';
 import { HOST, MachineInstall } from './machine-install.ts';
 import { VirtualMachine } from './virtual-machine.ts';
 
@@ -30,9 +31,10 @@ export function pulledAgentTests(): void {
     let site: Site;
     let machine: VirtualMachine;
     let sign: Cosign;
+    let dracut: Awaited<ReturnType<typeof dracutSystem>>;
 
     beforeAll(async () => {
-      sign = await cosign();
+      [sign, dracut] = await Promise.all([cosign(), dracutSystem()]);
       site = new Site(root, { IGUANA_GATEWAY_NAMES: HOST, IGUANA_GATEWAY_PORT: String(await freePort()) });
       await site.start();
       machine = await VirtualMachine.create(join(root, 'machine'), MACHINE);
@@ -88,7 +90,7 @@ export function pulledAgentTests(): void {
       const iguana = new CommandLine({ IGUANA_STATE: root });
       const { documents } = await iguana.json(['machine', 'token', 'create']);
       const [{ token, caDigest }] = documents as [{ token: string; caDigest: string }];
-      const boot = await makeBootImage(statePaths(), {
+      const request = {
         variant: 'virtual',
         baked: false,
         folder: join(root, 'boot'),
@@ -99,7 +101,8 @@ export function pulledAgentTests(): void {
         agentKey: await readFile(`${ours}.pub`, 'utf8'),
         registryCa: await readFile(tls.ca, 'utf8'),
         onLine: () => undefined,
-      });
+      } as const;
+      const boot = await makeBootImage(statePaths(), request);
       expect(boot.parts.map(({ name }) => name)).not.toContain('agent');
 
       const install = new MachineInstall(site, MACHINE, machine);
@@ -119,6 +122,16 @@ export function pulledAgentTests(): void {
         /the machine has started from its boot image .* after refusing .*no signature exists/,
       );
       await install.console(/looking at this machine: done/);
+
+      // The same machine goes on in a boot image that a distribution has made by dracut out of its own packages.
+      await machine.cutPower();
+      const theirs = await makeBootImage(statePaths(), {
+        ...request,
+        folder: join(root, 'dracut'),
+        system: dracut,
+      });
+      await machine.start({ ...theirs, commandLine: 'console=ttyS0 quiet panic=10' });
+      await install.until('the agent in the other boot image', (status) => status.boots?.length === 2);
     });
   });
 }

@@ -1,22 +1,23 @@
 /**
- * Loaded before every test file. Files run side by side, three at once; those that work on disks, with the engine's images, or in virtual
- * machines would be in one another's way, and wait here for their turn.
+ * Loaded before every test file. Files run side by side, three at once; those that work on the host's disks would be in one another's way,
+ * and so would those that work with the engine's images or in virtual machines: they wait here for their turn.
  */
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { withLock } from '../../host/lock.ts';
 import { statePaths } from '../../host/state.ts';
-import { runsBesideOthers } from './beside-others.ts';
+import { turnOf } from './turn-of.ts';
 
 /** Longer than all others take together: for hanging, not for slowness. */
 const TURN_MS = 3_600_000;
 
-if (!runsBesideOthers(expect.getState().testPath ?? '')) {
+const kind = turnOf(expect.getState().testPath ?? '');
+if (kind) {
   const done = Promise.withResolvers<void>();
   let turn: Promise<void> | undefined;
   beforeAll(async () => {
     const begun = Promise.withResolvers<void>();
-    turn = withLock(join(statePaths().cache, 'test/turn.lock'), () => {
+    turn = withLock(join(statePaths().cache, `test/turn-${kind}.lock`), () => {
       begun.resolve();
       return done.promise;
     });

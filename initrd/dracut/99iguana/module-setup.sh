@@ -1,0 +1,61 @@
+#!/bin/bash
+# Iguana's boot image out of a distribution's own packages: a dracut module (dracut.modules(7)). See ../README.md.
+# Its files are those of initrd/boot/root, of which a copy lies beside it as `root`.
+
+# What the scripts of `root` run.
+_iguana_commands() {
+    echo sh awk cat chmod cut date ip mkdir mount mountpoint sleep stat systemctl tail umount
+}
+
+check() {
+    # shellcheck disable=SC2046 # one word a command
+    require_binaries podman crun conmon systemd-sysusers $(_iguana_commands) || return 1
+    # Only where it is asked for: no other initrd becomes an installer.
+    return 255
+}
+
+depends() {
+    # dracut's own module for systemd-resolved wants D-Bus, which nothing here speaks.
+    echo systemd systemd-journald systemd-networkd systemd-sysusers systemd-tmpfiles systemd-udevd \
+        kernel-modules kernel-network-modules
+}
+
+installkernel() {
+    # Whatever host makes it: the machines are others.
+    hostonly='' instmods loop overlay squashfs =fs/nls ext4 xfs btrfs vfat efivarfs \
+        ahci nvme virtio_blk virtio_scsi virtio_net virtio_pci sd_mod sr_mod
+}
+
+install() {
+    # shellcheck disable=SC2046,SC2154 # one word a command; dracut's own variables
+    inst_multiple podman crun conmon $(_iguana_commands)
+    inst_multiple -o /usr/libexec/podman/catatonit /etc/ssl/certs/ca-certificates.crt /etc/protocols /etc/services \
+        /usr/share/containers/containers.conf /usr/share/containers/storage.conf /usr/share/containers/seccomp.json
+
+    # podman asks for it when it starts, and runs it for networks of containers' own only: here all have the machine's.
+    # shellcheck disable=SC2154
+    mkdir -p "$initdir/usr/lib/podman"
+    printf '#!/bin/sh\necho "this boot image has no networks of containers" >&2\nexit 1\n' >"$initdir/usr/lib/podman/netavark"
+    chmod 0755 "$initdir/usr/lib/podman/netavark"
+
+    # shellcheck disable=SC2154
+    cp -a --no-preserve=ownership "$moddir/root/." "$initdir/"
+    chmod 0755 "$initdir"/usr/lib/iguana/*
+
+    # shellcheck disable=SC2154
+    inst_multiple -o "$systemdsystemunitdir"/{basic,sockets,timers,paths,slices,network,network-online,network-pre,nss-lookup}.target \
+        "$systemdsystemunitdir"/{reboot,poweroff,kexec,shutdown,umount,final,halt}.target \
+        "$systemdsystemunitdir"/systemd-{reboot,poweroff,kexec,halt}.service "$systemdutildir"/systemd-shutdown \
+        "$systemdsystemunitdir"/systemd-networkd-wait-online.service "$systemdutildir"/systemd-networkd-wait-online \
+        "$systemdsystemunitdir"/systemd-resolved.service "$systemdutildir"/systemd-resolved \
+        /usr/lib/sysusers.d/systemd-resolve.conf /usr/lib/tmpfiles.d/systemd-resolve.conf \
+        "$systemdsystemunitdir"/dev-{hugepages,mqueue}.mount "$systemdsystemunitdir"/{tmp,sys-kernel-config}.mount
+
+    # The user of systemd-resolved, too: dracut's own module has made those before.
+    systemd-sysusers --root="$initdir" >/dev/null
+    mkdir -p "$initdir/root" "$initdir/var/lib/containers" "$initdir/var/tmp"
+    # Each boot is a machine of its own.
+    : >"$initdir/etc/machine-id"
+    # This initrd is the whole system: nothing comes after it.
+    rm -f "$initdir/etc/initrd-release" "$initdir/usr/lib/initrd-release"
+}
