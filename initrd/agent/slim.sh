@@ -40,6 +40,12 @@ rm -f usr/sbin/cfdisk usr/lib/*/libncursesw* usr/lib/*/libpanelw* usr/lib/*/libm
 # Of the service manager's own commands only systemd-repart is used.
 find usr/bin -name 'systemd-*' ! -name systemd-repart -delete
 rm -f usr/bin/journalctl usr/bin/hostnamectl usr/bin/localectl usr/bin/varlinkctl usr/bin/run0 usr/bin/kernel-install
+# Of XFS only making, mounting, growing, repairing and naming; of the authorities only the file that holds them all.
+for tool in copy fsr logprint mdrestore metadump ncheck quota rtcp spaceman estimate bmap freeze mkfile property protofile; do
+  rm -f "usr/sbin/xfs_$tool"
+done
+rm -rf usr/share/ca-certificates
+find etc/ssl/certs -type l -delete
 # Names of hardware by vendor: probing reads what the kernel says.
 rm -rf usr/lib/udev/hwdb.d usr/lib/udev/hwdb.bin etc/udev/hwdb.bin usr/share/misc/*
 # Character sets: FAT tools convert labels from code page 437 or 850, nothing else.

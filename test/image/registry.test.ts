@@ -1,4 +1,4 @@
-/** Images in a real registry (Debian's docker-registry), copied on by skopeo. */
+/** Images in a real registry (Debian's docker-registry), copied on by skopeo and oras. */
 import { mkdirSync } from 'node:fs';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { digestOf } from '../../image/digest.ts';
 import type { PushOptions } from '../../image/registry/target.ts';
 import { NotFound, TlsFailure, WrongContent } from '../../image/source/errors.ts';
 import { copyImage } from '../../image/transfer/copy.ts';
+import { oras } from './oras/oras.ts';
 import { makeCertificates } from './servers/certificates.ts';
 import { startFaulty } from './servers/faulty.ts';
 import { folderWith } from './servers/folder.ts';
@@ -85,6 +86,27 @@ describe('a registry', () => {
       `oci:${folder}/copy:one`,
       back,
     ]);
+    await using source = closing(openRegistry(back, plain));
+    expect((await source.manifest()).digest).toBe(layout.digest);
+  });
+
+  it('has it for oras, which copies it into a layout and back', { timeout: 600_000 }, async () => {
+    const run = await oras();
+    const folder = join(folderWith(), 'copy');
+    const plainly = (reference: string) => reference.replace('docker://', '');
+    const there = [
+      'copy',
+      '--from-plain-http',
+      plainly(`${repository}:one`),
+      '--to-oci-layout',
+      `${folder}:one`,
+    ];
+    expect(await run(there)).toMatchObject({ exitCode: 0 });
+    const copied = join(folder, 'blobs/sha256', layout.pack.digest.slice(7));
+    expect((await readFile(copied)).equals(layout.pack.bytes)).toBe(true);
+    const back = `docker://${registry.host}/from/oras:one`;
+    const again = ['copy', '--from-oci-layout', `${folder}:one`, '--to-plain-http', plainly(back)];
+    expect(await run(again)).toMatchObject({ exitCode: 0 });
     await using source = closing(openRegistry(back, plain));
     expect((await source.manifest()).digest).toBe(layout.digest);
   });

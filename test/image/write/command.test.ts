@@ -131,7 +131,7 @@ describe('nothing is touched', () => {
 
 it('killed, it goes on with the same command, without being asked again', async () => {
   const iguana = commandLine();
-  const { url } = await startNginx(IMAGE.folder, { location: 'limit_rate 2m;' });
+  const { url } = await startNginx(IMAGE.folder, { location: 'limit_rate 512k;' });
   const disk = emptyDisk();
   const killed = iguana.start(['image', 'write', url, disk, '--unsigned']);
   // Until something other than the erased start is on the disk.
