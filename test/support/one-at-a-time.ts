@@ -1,6 +1,6 @@
 /**
  * Loaded before every test file. Files run side by side, three at once; those that work on the host's disks would be in one another's way,
- * and so would those that work with the engine's images or in virtual machines: they wait here for their turn.
+ * those that build, and those that work with the engine's images or in virtual machines: each kind waits here for its turn.
  */
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
