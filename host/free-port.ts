@@ -12,7 +12,12 @@ export async function freePort(...wanted: readonly number[]): Promise<number> {
   return (await canListen(0)) ?? Promise.reject(new Error('finding a free port on 127.0.0.1: there is none'));
 }
 
-function canListen(port: number): Promise<number | undefined> {
+/**
+ * Whether a port of 127.0.0.1 can be listened on.
+ * @param port 0 for any
+ * @returns the port, undefined where it cannot
+ */
+export function canListen(port: number): Promise<number | undefined> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(undefined));

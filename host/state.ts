@@ -17,6 +17,8 @@ export interface StatePaths {
    * `$XDG_RUNTIME_DIR`. One for the host, whatever the state folder: images and containers are the host's.
    */
   readonly engine: string;
+  /** Locks of the ports that servers of this host keep; beside {@link engine}, for the same reason. */
+  readonly ports: string;
   /** Records of running processes, requested agents, sockets. */
   readonly run: string;
   readonly logs: string;
@@ -40,12 +42,14 @@ export function statePaths(env: NodeJS.ProcessEnv = process.env): StatePaths {
     env.IGUANA_CACHE ??
       (isRoot ? '/var/cache/iguana' : join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'iguana')),
   );
+  const host = join(isRoot ? '/run' : (env.XDG_RUNTIME_DIR ?? root), 'iguana');
   return {
     root,
     cache,
     store: join(root, 'store'),
     temporalDatabase: join(root, 'temporal/temporal.db'),
-    engine: join(isRoot ? '/run' : (env.XDG_RUNTIME_DIR ?? root), 'iguana/engine'),
+    engine: join(host, 'engine'),
+    ports: join(host, 'ports'),
     run: join(root, 'run'),
     logs: join(root, 'logs'),
     secrets: join(root, 'secrets'),

@@ -2,11 +2,11 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { freePort } from '../host/free-port.ts';
 import { readJsonFile, writeJsonFile } from '../host/json-file.ts';
+import type { PortLeases } from '../host/port-leases.ts';
 import type { StatePaths } from '../host/state.ts';
 
-/** Asked for at the first start; any other is taken where something else has it. */
+/** Asked for at the first start; the next one a hundred further is taken where something else has it. */
 const REPORT_PORT = { wanted: 7280, file: 'report-port.json', of: 'first-boot reports' };
 const MACHINE_PORT = { wanted: 7281, file: 'machine-port.json', of: 'machines' };
 const CODEC_PORT = { wanted: 7283, file: 'codec-port.json', of: 'the codec endpoint' };
@@ -19,16 +19,16 @@ const PATIENCE_MS = 10_000;
 const POLL_MS = 200;
 
 /** The port of first-boot reports. @see keptPort */
-export const reportPort = (paths: StatePaths, logger: Logger): Promise<number> =>
-  keptPort(paths, logger, REPORT_PORT);
+export const reportPort = (paths: StatePaths, leases: PortLeases, logger: Logger): Promise<number> =>
+  keptPort(paths, leases, logger, REPORT_PORT);
 
 /** The port of the machines' endpoint. @see keptPort */
-export const machinePort = (paths: StatePaths, logger: Logger): Promise<number> =>
-  keptPort(paths, logger, MACHINE_PORT);
+export const machinePort = (paths: StatePaths, leases: PortLeases, logger: Logger): Promise<number> =>
+  keptPort(paths, leases, logger, MACHINE_PORT);
 
 /** The port of the codec endpoint. @see keptPort */
-export const codecPort = (paths: StatePaths, logger: Logger): Promise<number> =>
-  keptPort(paths, logger, CODEC_PORT);
+export const codecPort = (paths: StatePaths, leases: PortLeases, logger: Logger): Promise<number> =>
+  keptPort(paths, leases, logger, CODEC_PORT);
 
 /**
  * A port, chosen at the first start of a state folder and kept from then on, unless somebody else has it meanwhile.
@@ -36,6 +36,7 @@ export const codecPort = (paths: StatePaths, logger: Logger): Promise<number> =>
  */
 async function keptPort(
   paths: StatePaths,
+  leases: PortLeases,
   logger: Logger,
   kept: { readonly wanted: number; readonly file: string; readonly of: string },
 ): Promise<number> {
@@ -43,11 +44,12 @@ async function keptPort(
   const known = (await readJsonFile<{ port: number }>(file))?.port;
   const wanted = known ?? kept.wanted;
   const deadline = Date.now() + (known === undefined ? 0 : PATIENCE_MS);
-  let port = await freePort(wanted);
-  while (port !== wanted && Date.now() < deadline) {
+  let taken = await leases.tryTake(wanted);
+  while (!taken && Date.now() < deadline) {
     await sleep(POLL_MS);
-    port = await freePort(wanted);
+    taken = await leases.tryTake(wanted);
   }
+  const port = taken ? wanted : await leases.takeFrom(kept.wanted);
   if (known !== undefined && port !== known) {
     logger.warn(
       { known, port },

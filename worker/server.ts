@@ -15,6 +15,7 @@ import { dataConverter } from '../host/codec/data-converter.ts';
 import { CodecKeys } from '../host/codec/keys.ts';
 import { writeJsonFile } from '../host/json-file.ts';
 import { type Lock, tryLock } from '../host/lock.ts';
+import { PortLeases } from '../host/port-leases.ts';
 import { findServer, processStart, type ServerRecord, serverRecordPath } from '../host/server-record.ts';
 import { type StatePaths, statePaths } from '../host/state.ts';
 import { EMBEDDED_NAMESPACE, embeddedTemporal, untilTemporalReady } from '../host/temporal/server.ts';
@@ -44,9 +45,11 @@ const script = (name: string): string => fileURLToPath(new URL(name, import.meta
 async function main(paths: StatePaths, logger: Logger): Promise<void> {
   const lock = await becomeServer(paths, logger);
   if (!lock) return;
+  const leases = new PortLeases(paths.ports);
   try {
-    await serve(paths, logger);
+    await serve(paths, leases, logger);
   } finally {
+    await leases.release();
     await lock.release();
   }
 }
@@ -69,19 +72,25 @@ async function becomeServer(paths: StatePaths, logger: Logger): Promise<Lock | u
   }
 }
 
-async function serve(paths: StatePaths, logger: Logger): Promise<void> {
+async function serve(paths: StatePaths, leases: PortLeases, logger: Logger): Promise<void> {
   const stop = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stop.abort());
 
   // Before anything encrypts: agents' containers are given the folder, which has to exist.
   await new CodecKeys(paths).current();
   const cli = await supplyTemporal(paths, (line) => logger.info(line));
-  const codec = process.env.IGUANA_CODEC_PORT ?? String(await codecPort(paths, logger));
+  const codec = process.env.IGUANA_CODEC_PORT ?? String(await codecPort(paths, leases, logger));
   const codecAddress = `http://127.0.0.1:${codec}`;
-  const temporal = await embeddedTemporal(paths, cli.path, Object.values(SEARCH_ATTRIBUTES), codecAddress);
+  const temporal = await embeddedTemporal(
+    paths,
+    cli.path,
+    leases,
+    Object.values(SEARCH_ATTRIBUTES),
+    codecAddress,
+  );
   const environment = { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: EMBEDDED_NAMESPACE };
-  const port = await reportPort(paths, logger);
-  const machines = process.env.IGUANA_GATEWAY_PORT ?? String(await machinePort(paths, logger));
+  const port = await reportPort(paths, leases, logger);
+  const machines = process.env.IGUANA_GATEWAY_PORT ?? String(await machinePort(paths, leases, logger));
   const temporalServer = new SupervisedChild({ name: 'temporal', ...temporal }, paths.logs, logger);
   await temporalServer.start();
   await untilTemporalReady(temporal.address, stop.signal);

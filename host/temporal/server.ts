@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
-import { freePort } from '../free-port.ts';
 import { readJsonFile, writeJsonFile } from '../json-file.ts';
+import type { PortLeases } from '../port-leases.ts';
 import type { StatePaths } from '../state.ts';
 
 const LOOPBACK = '127.0.0.1';
@@ -35,12 +35,14 @@ export interface EmbeddedTemporal {
  * Prepares a run of the embedded server: its folder and ports. The ports stay the same from start to start, where they can,
  * since agents and people know them.
  * @param cli path of the Temporal CLI
+ * @param leases get the ports
  * @param searchAttributes names of Keyword attributes to register
  * @param codecEndpoint told to the Web UI, without the token: the arguments of a process are public
  */
 export async function embeddedTemporal(
   paths: StatePaths,
   cli: string,
+  leases: PortLeases,
   searchAttributes: readonly string[],
   codecEndpoint?: string,
 ): Promise<EmbeddedTemporal> {
@@ -48,10 +50,9 @@ export async function embeddedTemporal(
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const file = join(folder, 'ports.json');
   const last = (await readJsonFile<{ grpc: number; ui: number }>(file)) ?? DEFAULT_PORTS;
-  const ports = {
-    grpc: await freePort(last.grpc, DEFAULT_PORTS.grpc),
-    ui: await freePort(last.ui, DEFAULT_PORTS.ui),
-  };
+  const kept = async (name: keyof typeof DEFAULT_PORTS): Promise<number> =>
+    (await leases.tryTake(last[name])) ? last[name] : await leases.takeFrom(DEFAULT_PORTS[name]);
+  const ports = { grpc: await kept('grpc'), ui: await kept('ui') };
   await writeJsonFile(file, ports);
   const server = ['server', 'start-dev', '--ip', LOOPBACK, '--ui-ip', LOOPBACK];
   const options = {

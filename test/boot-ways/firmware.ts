@@ -13,6 +13,7 @@ const SERIAL = 'type=11,value=io.systemd.stub.kernel-cmdline-extra=console=ttyS0
  * Switches a machine on, and off as soon as its console says something.
  * @param uuid of its SMBIOS
  * @param devices that it may start from
+ * @param memoryMiB that it has
  * @returns all that its console has said until then
  * @throws Error with that, where QEMU ends before
  */
@@ -20,6 +21,7 @@ export async function startUntil(
   said: RegExp,
   uuid: string,
   devices: readonly string[],
+  memoryMiB: number,
   folder: string,
 ): Promise<string> {
   const { code, variables } = await findFirmware();
@@ -27,7 +29,7 @@ export async function startUntil(
   await copyFile(variables, own);
   const args = [
     ...['-machine', 'q35', ...ACCELERATION.tcg],
-    ...['-m', '1024', '-smp', '2', '-nodefaults', '-nographic', '-display', 'none', '-no-reboot'],
+    ...['-m', String(memoryMiB), '-smp', '2', '-nodefaults', '-nographic', '-display', 'none', '-no-reboot'],
     ...pflash(code, own),
     ...['-device', 'virtio-rng-pci', '-uuid', uuid, '-smbios', SERIAL, '-serial', 'stdio'],
     // It would ask for PXE first, and wait half a minute for IPv6.

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PortLeases } from '../../host/port-leases.ts';
 import { type StatePaths, statePaths } from '../../host/state.ts';
 import {
   EMBEDDED_NAMESPACE,
@@ -53,7 +54,8 @@ async function withClient<T>(address: string, action: (client: Client) => Promis
 
 describe('the embedded server', () => {
   test('keeps its data and its address over a SIGKILL, alone on its database, histories for ten years', async () => {
-    const first = await embeddedTemporal(paths, cli, ['IguanaTest']);
+    const leases = new PortLeases(paths.ports);
+    const first = await embeddedTemporal(paths, cli, leases, ['IguanaTest']);
     const server = run(first);
     await untilTemporalReady(first.address, AbortSignal.timeout(60_000));
     await withClient(first.address, async (client) => {
@@ -64,14 +66,19 @@ describe('the embedded server', () => {
       });
     });
 
-    const second = run(await embeddedTemporal(paths, cli, []));
-    const [status] = await once(second, 'exit');
+    const [status] = await once(run(first), 'exit');
     expect(status).not.toBe(0);
     expect(server.exitCode).toBeNull();
 
     server.kill('SIGKILL');
     await once(server, 'exit');
-    const again = await embeddedTemporal(paths, cli, ['IguanaTest']);
+    // Of another server that starts just then.
+    const others = new PortLeases(paths.ports);
+    const [, port] = first.address.split(':');
+    expect(await others.tryTake(Number(port))).toBe(false);
+    await leases.release();
+    const again = await embeddedTemporal(paths, cli, leases, ['IguanaTest']);
+    expect(again.address).toBe(first.address);
     run(again);
     await untilTemporalReady(again.address, AbortSignal.timeout(60_000));
     await withClient(again.address, async (client) => {
@@ -81,6 +88,7 @@ describe('the embedded server', () => {
       const { config } = await client.workflowService.describeNamespace({ namespace: EMBEDDED_NAMESPACE });
       expect(Number(config?.workflowExecutionRetentionTtl?.seconds)).toBe(TEN_YEARS_SECONDS);
     });
+    await leases.release();
   });
 });
 

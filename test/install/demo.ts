@@ -1,4 +1,5 @@
 /** What a newcomer does, with nothing scripted: the demo, its history, logging in; and a disk image that is cloned. */
+
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,9 +8,10 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { powerActivities } from '../../activities/power/index.ts';
+import { freePort } from '../../host/free-port.ts';
 import { type InstallStatus, PHASES } from '../../workflows/api.ts';
 import { CommandLine } from '../client/command.ts';
-import { freePort, inGuest, makeLoginKey } from '../vm/guest.ts';
+import { inGuest, makeLoginKey } from '../vm/guest.ts';
 import { Site } from './site.ts';
 
 /** For hanging, not for slowness. */

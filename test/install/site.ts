@@ -12,7 +12,6 @@ import { fileURLToPath } from 'node:url';
 import type Docker from 'dockerode';
 import { Iguana } from '../../client/library.ts';
 import { openEngine } from '../../host/engine/open.ts';
-import { withLock } from '../../host/lock.ts';
 import { findServer } from '../../host/server-record.ts';
 import { type StatePaths, statePaths } from '../../host/state.ts';
 
@@ -36,12 +35,8 @@ export class Site {
     this.paths = statePaths(this.environment);
   }
 
-  /** Starts the server and waits until it is ready; one after the other, since servers that start at once find the same ports free. */
+  /** Starts the server and waits until it is ready. */
   async start(): Promise<void> {
-    await withLock(join(this.paths.cache, 'test/starting.lock'), () => this.#start());
-  }
-
-  async #start(): Promise<void> {
     await mkdir(this.paths.logs, { recursive: true });
     const log = await open(join(this.paths.logs, 'server.log'), 'a');
     this.#server = spawn(process.execPath, [SERVER], {

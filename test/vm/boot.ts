@@ -1,4 +1,5 @@
 /** A machine that the real steps have made boots, reports, and is what its manifest says; its worker is killed on the way. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -12,11 +13,12 @@ import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { PersonaliseResult, Progress, VirtualMachineInput } from '../../activities/contract.ts';
 import { powerActivities } from '../../activities/power/index.ts';
+import { freePort } from '../../host/free-port.ts';
 import { statePaths } from '../../host/state.ts';
 import { useAgent } from '../disk/harness/case.ts';
 import { MachineCase } from '../personalise/harness/machine-case.ts';
 import { storeSystem } from '../personalise/harness/system-image.ts';
-import { freePort, inGuest, type LoginKey, makeLoginKey } from './guest.ts';
+import { inGuest, type LoginKey, makeLoginKey } from './guest.ts';
 import { ReportServer } from './report-server.ts';
 
 /** For hanging, not for slowness. */

@@ -1,6 +1,5 @@
 /** A guest that is reached by SSH through QEMU's port forwarding. */
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
@@ -20,18 +19,6 @@ export async function makeLoginKey(folder: string): Promise<LoginKey> {
   const file = join(folder, 'login-key');
   await execa('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'test', '-f', file]);
   return { file, publicKey: (await readFile(`${file}.pub`, 'utf8')).trim() };
-}
-
-/** @returns a port of loopback that was free a moment ago */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  const { promise, resolve } = Promise.withResolvers<number>();
-  server.listen(0, '127.0.0.1', () => {
-    const address = server.address();
-    const port = typeof address === 'object' && address ? address.port : 0;
-    server.close(() => resolve(port));
-  });
-  return await promise;
 }
 
 /** Runs a script in the guest's shell; waits for sshd for as long as the guest may boot. */

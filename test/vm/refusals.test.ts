@@ -8,8 +8,8 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { VirtualMachineInput } from '../../activities/contract.ts';
 import { powerActivities } from '../../activities/power/index.ts';
+import { freePort } from '../../host/free-port.ts';
 import { statePaths } from '../../host/state.ts';
-import { freePort } from './guest.ts';
 
 let folder: string;
 let busy: Server;
