@@ -44,6 +44,8 @@ async function startService(folder: string, address: string): Promise<Engine> {
   try {
     const child = spawn('podman', ['system', 'service', '--time=0', address], {
       detached: true,
+      // It outlives the folder of whoever starts it; in one that is gone it can start no container.
+      cwd: '/',
       stdio: ['ignore', log.fd, log.fd],
       // A private notify socket or listening descriptors of our own service manager are none of podman's business.
       env: { ...process.env, CONTAINERS_CONF: config, NOTIFY_SOCKET: undefined, LISTEN_FDS: undefined },

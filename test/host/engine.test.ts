@@ -1,5 +1,5 @@
 /** The container engine of this host: found, started again after a kill, and containers run to their end. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, readlink, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -121,6 +121,7 @@ describe("podman's service, in a folder of its own", () => {
   test('many callers start one, and it is started again after a kill', async () => {
     await Promise.all([1, 2, 3].map(() => podmanService(own())));
     const first = await pid();
+    expect(await readlink(`/proc/${first}/cwd`)).toBe('/');
     await podmanService(own());
     expect(await pid()).toBe(first);
 
