@@ -74,8 +74,11 @@ export function registerBoot(program: Command): void {
     )
     .option('--initrd <file>', 'what dracut has made with Iguana’s module (initrd/dracut)')
     .option('--agent <image>', 'pull the agent from there, by digest; default: it is part of the boot image')
-    .option('--key <file>', 'public key that must have signed the pulled agent')
-    .option('--registry-ca <file>', 'authority of its certificate, where it is none that everybody trusts')
+    .option(
+      '--key <file>',
+      'public key that must have signed what is pulled: the agent, and what rd.iguana.containers names',
+    )
+    .option('--registry-ca <file>', 'authority of its registry, where it is none that everybody trusts')
     .option('--server <url>', 'address of the gateway; default: the kernel command line says it')
     .option('--ca <digest>', 'digest of its authority; default, with --server: that of this host’s gateway')
     .option('--token-file <file>', 'token with which the machines enrol; whoever has the files can read it')
@@ -104,12 +107,12 @@ async function build({ output, options }: Call<BuildOptions>): Promise<undefined
     throw usageError('--kernel and --initrd belong together: modules are of one kernel');
   const system =
     kernel === undefined || initrd === undefined ? undefined : await dracutSystem(kernel, initrd);
-  if ((agent === undefined) !== (key === undefined))
-    throw usageError('--agent and --key belong together: what is pulled must be signed');
+  if (agent !== undefined && key === undefined)
+    throw usageError('--agent needs --key: what is pulled must be signed');
   const ca = server === undefined ? options.ca : (options.ca ?? (await ownCa()));
   if (ca !== undefined && !CA.test(ca)) throw usageError(`reading --ca ${ca}: it is no digest sha256:…`);
-  if (registryCa !== undefined && agent === undefined)
-    throw usageError('--registry-ca is of no use without --agent: nothing is pulled');
+  if (registryCa !== undefined && key === undefined)
+    throw usageError('--registry-ca is of no use without --key: nothing is pulled');
   const [{ makeBootImage }, { makeBootMedia }, agentKey, registryCaPem, token] = await Promise.all([
     import('../../host/boot/boot-image.ts'),
     import('../../host/boot/media.ts'),

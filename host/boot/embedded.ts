@@ -16,7 +16,7 @@ export interface BootConfiguration {
   readonly token?: string;
   /** The container to pull, `HOST/REPOSITORY@sha256:…`. */
   readonly agent?: string;
-  /** PEM; containers must be signed by it. Without a key none is pulled. */
+  /** PEM; containers must be signed by it, the agent's and those of `rd.iguana.containers`. Without a key none is pulled. */
   readonly agentKey?: string;
   /** PEM; authority of the registry's certificate, where it is none that everybody trusts. */
   readonly registryCa?: string;
@@ -64,10 +64,7 @@ function configurationFiles({
   });
   return [
     ...(lines.length > 0 ? [text('/etc/iguana/boot.conf', lines.join(''), 0o600)] : []),
-    text(
-      '/etc/containers/policy.json',
-      `${JSON.stringify(policyOf(agent !== undefined && agentKey !== undefined ? agent : undefined), null, 2)}\n`,
-    ),
+    text('/etc/containers/policy.json', `${JSON.stringify(policyOf(agentKey !== undefined), null, 2)}\n`),
     ...(agentKey === undefined
       ? []
       : [
@@ -77,24 +74,21 @@ function configurationFiles({
             'default-docker:\n  use-sigstore-attachments: true\n',
           ),
         ]),
-    // containers-certs.d(5)
-    ...(agent === undefined || registryCa === undefined
-      ? []
-      : [text(`/etc/containers/certs.d/${agent.split('/')[0]}/ca.crt`, registryCa)]),
+    // Where Go's programs look beside the bundle of authorities that everybody trusts.
+    ...(registryCa === undefined ? [] : [text('/etc/ssl/certs/iguana-registry.pem', registryCa)]),
   ];
 }
 
 const KEY_PATH = '/etc/iguana/agent.pub';
 
 /**
- * containers-policy.json(5). The identity that was signed names a repository, not a tag: containers are pulled by digest.
- * @param agent `HOST/REPOSITORY@sha256:…`; without one nothing is pulled
+ * containers-policy.json(5). The identity that was signed names a repository, not a tag: the agent is pulled by digest.
+ * @param hasKey whether there is a key; without one nothing is pulled
  */
-function policyOf(agent: string | undefined): unknown {
+function policyOf(hasKey: boolean): unknown {
   const signed = { type: 'sigstoreSigned', keyPath: KEY_PATH, signedIdentity: { type: 'matchRepository' } };
-  const [repository] = agent?.split('@') ?? [];
   return {
     default: [{ type: 'reject' }],
-    ...(repository && { transports: { docker: { [repository]: [signed] } } }),
+    ...(hasKey && { transports: { docker: { '': [signed] } } }),
   };
 }

@@ -107,6 +107,31 @@ describe('says what is wrong and what to do, and starts no agent', () => {
   });
 });
 
+describe('rd.iguana.containers of the original Iguana', () => {
+  it('names what is run, instead of an agent', async () => {
+    const { status, file, said } = await told(`${TOLD} rd.iguana.containers=r.example/a:1,r.example/b@${CA}`);
+    expect(status).toBe(0);
+    expect(file('containers')).toBe(`r.example/a:1\nr.example/b@${CA}\n`);
+    expect(file('agent.env')).toBeUndefined();
+    expect(said).toContain('not followed: server https://10.0.0.1:7281');
+  });
+
+  it('needs no server', async () => {
+    const { status, file } = await told('quiet rd.iguana.containers=r.example/a rd.iguana.debug');
+    expect(status).toBe(0);
+    expect(file('containers')).toBe('r.example/a\n');
+    expect(file('debug')).toBe('');
+  });
+
+  it.each(['a,,b', '--help', 'a,-v', 'a;b', '$(b)', ','])('%s is refused', async (names) => {
+    const { status, said, file } = await told(`quiet rd.iguana.containers=${names}`);
+    expect(status).toBe(1);
+    expect(said).toContain(`rd.iguana.containers=${names}: '`);
+    expect(said).toContain('what to do: name them as HOST/REPOSITORY:TAG');
+    expect(file('containers')).toBeUndefined();
+  });
+});
+
 it('names options of the original Iguana that it does not follow', async () => {
   const { status, said } = await told(`${TOLD} rd.iguana.control_url=tftp://a/b`);
   expect(status).toBe(0);

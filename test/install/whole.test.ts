@@ -4,6 +4,7 @@
  */
 import { describe } from 'vitest';
 import { bootWaysTests } from '../boot-ways/boot-ways.ts';
+import { containersTests } from '../machine/containers.ts';
 import { pulledAgentTests } from '../machine/pulled-agent.ts';
 import { selfInstallTests } from '../machine/self-install.ts';
 import { bootTests } from '../vm/boot.ts';
@@ -16,6 +17,7 @@ describe('whole installs', { concurrent: true }, () => {
     describe('all of them', { concurrent: false }, () => {
       selfInstallTests();
       pulledAgentTests();
+      containersTests();
       bootWaysTests();
       demoTests();
       bootTests();

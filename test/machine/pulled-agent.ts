@@ -11,17 +11,16 @@ import { openEngine } from '../../host/engine/open.ts';
 import { freePort } from '../../host/free-port.ts';
 import { statePaths } from '../../host/state.ts';
 import { CommandLine } from '../client/command.ts';
-import { type Cosign, cosign } from '../image/cosign/cosign.ts';
 import { makeCertificates } from '../image/servers/certificates.ts';
 import { folderWith } from '../image/servers/folder.ts';
 import { startRegistry } from '../image/servers/registry.ts';
 import { Site } from '../install/site.ts';
 import { dracutSystem } from './dracut-system.ts';
 import { HOST, MachineInstall } from './machine-install.ts';
+import { Signing } from './signing.ts';
 import { VirtualMachine } from './virtual-machine.ts';
 
 const MACHINE = '0a1b2c3d-0000-4000-8000-000000000003';
-const PASSWORD = { COSIGN_PASSWORD: '' };
 const TIMEOUT_MS = 1_200_000;
 
 /** Registers the tests; they may run beside others. */
@@ -30,11 +29,10 @@ export function pulledAgentTests(): void {
     const root = mkdtempSync(join(tmpdir(), 'iguana-pulled-'));
     let site: Site;
     let machine: VirtualMachine;
-    let sign: Cosign;
     let dracut: Awaited<ReturnType<typeof dracutSystem>>;
 
     beforeAll(async () => {
-      [sign, dracut] = await Promise.all([cosign(), dracutSystem()]);
+      dracut = await dracutSystem();
       site = new Site(root, { IGUANA_GATEWAY_NAMES: HOST, IGUANA_GATEWAY_PORT: String(await freePort()) });
       await site.start();
       machine = await VirtualMachine.create(join(root, 'machine'), MACHINE);
@@ -43,15 +41,6 @@ export function pulledAgentTests(): void {
       await machine?.cutPower();
       await site?.remove();
     });
-
-    /** Makes a pair of keys. @returns the path of both, without their endings */
-    async function makeKeys(): Promise<string> {
-      const folder = folderWith();
-      expect(await sign(['generate-key-pair'], { cwd: folder, env: PASSWORD })).toMatchObject({
-        exitCode: 0,
-      });
-      return join(folder, 'cosign');
-    }
 
     /** Puts the agent of these sources into a registry. @returns its digest there */
     async function push(to: string): Promise<string> {
@@ -64,28 +53,17 @@ export function pulledAgentTests(): void {
     it('runs when it is signed by the key of the boot image, and not before', {
       timeout: TIMEOUT_MS,
     }, async () => {
-      const [tls, ours, others] = await Promise.all([makeCertificates(HOST), makeKeys(), makeKeys()]);
+      const [tls, ours, others] = await Promise.all([
+        makeCertificates(HOST),
+        Signing.create(),
+        Signing.create(),
+      ]);
       const registry = await startRegistry({ tls });
       const digest = await push(`${registry.host}/iguana/agent`);
       // As the guest calls it.
       const agent = `${registry.host.replace('127.0.0.1', HOST)}/iguana/agent`;
-      const signWith = async (keys: string) =>
-        expect(
-          await sign(
-            [
-              ...[
-                'sign',
-                '--key',
-                `${keys}.key`,
-                '--tlog-upload=false',
-                '--yes',
-                '--allow-insecure-registry',
-              ],
-              ...['--sign-container-identity', agent, `${registry.host}/iguana/agent@${digest}`],
-            ],
-            { env: PASSWORD },
-          ),
-        ).toMatchObject({ exitCode: 0 });
+      const signWith = async (keys: Signing) =>
+        await keys.sign(`${registry.host}/iguana/agent@${digest}`, agent);
 
       const iguana = new CommandLine({ IGUANA_STATE: root });
       const { documents } = await iguana.json(['machine', 'token', 'create']);
@@ -98,7 +76,7 @@ export function pulledAgentTests(): void {
         ca: caDigest,
         token,
         agent: `${agent}@${digest}`,
-        agentKey: await readFile(`${ours}.pub`, 'utf8'),
+        agentKey: await readFile(`${ours.keys}.pub`, 'utf8'),
         registryCa: await readFile(tls.ca, 'utf8'),
         onLine: () => undefined,
       } as const;

@@ -1,0 +1,44 @@
+/** Signing containers, as the owner of a key does. */
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { type Cosign, cosign } from '../image/cosign/cosign.ts';
+import { folderWith } from '../image/servers/folder.ts';
+
+const PASSWORD = { COSIGN_PASSWORD: '' };
+
+/** A pair of keys of cosign. */
+export class Signing {
+  /** Path of both, without their endings. */
+  readonly keys: string;
+  readonly #cosign: Cosign;
+
+  private constructor(keys: string, run: Cosign) {
+    this.keys = keys;
+    this.#cosign = run;
+  }
+
+  static async create(): Promise<Signing> {
+    const run = await cosign();
+    const folder = folderWith();
+    expect(await run(['generate-key-pair'], { cwd: folder, env: PASSWORD })).toMatchObject({ exitCode: 0 });
+    return new Signing(join(folder, 'cosign'), run);
+  }
+
+  /**
+   * Signs a container in a registry of this host.
+   * @param image with its digest
+   * @param identity its repository, as those name it who verify
+   */
+  async sign(image: string, identity: string): Promise<void> {
+    const words = [
+      'sign',
+      '--key',
+      `${this.keys}.key`,
+      '--tlog-upload=false',
+      '--yes',
+      '--allow-insecure-registry',
+    ];
+    const args = [...words, '--sign-container-identity', identity, image];
+    expect(await this.#cosign(args, { env: PASSWORD })).toMatchObject({ exitCode: 0 });
+  }
+}
