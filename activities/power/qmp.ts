@@ -22,7 +22,10 @@ export class Qmp {
 
   private constructor(socket: Socket) {
     this.#socket = socket;
-    createInterface({ input: socket }).on('line', (line) => this.#take(JSON.parse(line) as Message));
+    // A QEMU that is killed resets the connection. The reader of lines repeats the socket's errors, which would end this process.
+    createInterface({ input: socket })
+      .on('line', (line) => this.#take(JSON.parse(line) as Message))
+      .on('error', () => undefined);
     socket.on('error', (error) => this.#end(error));
     socket.on('close', () => {
       this.#end(new Error('QEMU closed the connection'));

@@ -47,7 +47,9 @@ export class HolePuncher {
     shell.on('error', refuseAll).on('close', refuseAll);
     // Its end is told by `close`.
     shell.stdin.on('error', () => undefined);
-    createInterface(shell.stdout).on('line', (line) => this.#waiting.shift()?.(line === 'done'));
+    createInterface(shell.stdout)
+      .on('line', (line) => this.#waiting.shift()?.(line === 'done'))
+      .on('error', () => undefined);
     return shell;
   }
 }

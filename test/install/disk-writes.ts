@@ -57,8 +57,8 @@ function loops(): Map<string, Loop> {
       try {
         return readFileSync(`/sys/block/${name}/${file}`, 'utf8').trim();
       } catch (error) {
-        // A free one has no file, and one may vanish.
-        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return '';
+        // A free one has no file; one that vanishes meanwhile has no device, either (ENODEV).
+        if (error instanceof Error && 'code' in error && /^(ENOENT|ENODEV)$/.test(`${error.code}`)) return '';
         throw error;
       }
     };

@@ -87,7 +87,10 @@ export async function startContainer(
     (await container.logs({ stdout: true, stderr: true, tail: 50 })).toString();
   await container.start();
   const socket = await connected(socketPath, words);
-  createInterface({ input: socket }).on('line', (line) => onAnswer(JSON.parse(line) as Answer));
+  // A killed agent resets the connection. The reader of lines repeats the socket's errors; `close` tells of its end.
+  createInterface({ input: socket })
+    .on('line', (line) => onAnswer(JSON.parse(line) as Answer))
+    .on('error', () => undefined);
   let isKilled = false;
   socket.on('error', () => socket.destroy());
   socket.on('close', () => {
