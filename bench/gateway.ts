@@ -10,7 +10,8 @@ import type { Connection, ConnectionLike, WorkflowService } from '@temporalio/cl
 import { Authority } from '../gateway/authority/authority.ts';
 import { gatewayKeys } from '../gateway/authority/keys.ts';
 import type { Gateway } from '../gateway/gateway.ts';
-import { apiThrough, Fleet } from '../test/gateway/harness/fleet.ts';
+import { apiThrough } from '../test/gateway/harness/api.ts';
+import { Fleet } from '../test/gateway/harness/fleet.ts';
 import type { EnrolledMachine } from '../test/gateway/harness/site.ts';
 
 const MACHINES = Number(process.argv[2] ?? 200);

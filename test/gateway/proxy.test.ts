@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isGrpcServiceError } from '@temporalio/client';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { Gateway } from '../../gateway/gateway.ts';
-import { apiThrough, Fleet } from './harness/fleet.ts';
+import { apiThrough } from './harness/api.ts';
+import { Fleet } from './harness/fleet.ts';
 import { connectMachine, withMachine } from './harness/machine-work.ts';
 import type { EnrolledMachine } from './harness/site.ts';
 

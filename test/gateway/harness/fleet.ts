@@ -1,10 +1,9 @@
 /** Temporal, the worker of the tests' workflow beside it, and gateways in front of it. */
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { Client, type WorkflowHandle } from '@temporalio/client';
 import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
-import type { Gateway } from '../../../gateway/gateway.ts';
 import { dataConverter } from '../../../host/codec/data-converter.ts';
 import { startTemporal } from '../../support/temporal.ts';
 import { type EnrolledMachine, GatewaySite } from './site.ts';
@@ -79,25 +78,4 @@ export class Fleet {
     await this.site.remove();
     await this.environment.teardown();
   }
-}
-
-/** All of Temporal's API, through a gateway, with a machine's certificate. Nothing is tried again. */
-export function apiThrough(
-  gateway: Pick<Gateway, 'port' | 'authority'>,
-  machine?: Pick<EnrolledMachine, 'certificate' | 'keyPem'>,
-  channelArgs: Record<string, number> = {},
-): Connection {
-  return Connection.lazy({
-    // grpc-js asks for the server's name by SNI, which knows no addresses.
-    address: `localhost:${gateway.port}`,
-    interceptors: [],
-    // Each its own connection, not the one of an earlier test.
-    channelArgs: { 'grpc.use_local_subchannel_pool': 1, ...channelArgs },
-    tls: {
-      serverRootCACertificate: Buffer.from(gateway.authority.certificate),
-      ...(machine && {
-        clientCertPair: { crt: Buffer.from(machine.certificate), key: Buffer.from(machine.keyPem) },
-      }),
-    },
-  });
 }
