@@ -3,8 +3,7 @@
  * that it installs, it knows a gateway, enrols there, and is told who it is; beside a server, `IGUANA_MACHINE` tells it.
  */
 import { join } from 'node:path';
-import { type AgentSources, agentActivities, hostSources } from '../activities/agent.ts';
-import { servedLibrary } from '../activities/images/served-library.ts';
+import type { AgentSources } from '../activities/agent.ts';
 import { type StatePaths, statePaths } from '../host/state.ts';
 import { machineQueue } from '../workflows/api.ts';
 import { Narrator } from './console/narrator.ts';
@@ -14,6 +13,7 @@ import { gatewaySource } from './enrolment/gateway-source.ts';
 import { bootId } from './enrolment/identity.ts';
 import { type EnrolmentSettings, enrolmentSettings } from './enrolment/settings.ts';
 import { tlsFolder } from './enrolment/tls-files.ts';
+import { devicesFound, lazySteps } from './lazy-steps.ts';
 import { installLogger } from './log.ts';
 import { runWorker } from './run-worker.ts';
 
@@ -32,7 +32,11 @@ await runWorker(
   logger,
   {
     taskQueue: machineQueue(machineId),
-    activities: agentActivities(settings ? gatewaySources(settings, paths) : hostSources(paths)),
+    activities: lazySteps(async () => {
+      const { agentActivities, hostSources } = await import('../activities/agent.ts');
+      await devicesFound(process.env.IGUANA_DEVICES_FILE);
+      return agentActivities(settings ? await gatewaySources(settings, paths) : hostSources(paths));
+    }),
     // The steps of an install follow one another; a cancelled one may still be cleaning up while `release` runs.
     maxConcurrentActivityTaskExecutions: 4,
     // Stands in the history beside each step.
@@ -43,7 +47,8 @@ await runWorker(
 );
 
 /** For a machine that has nothing of its own: through the same door as everything else. */
-function gatewaySources(to: EnrolmentSettings, { run }: StatePaths): AgentSources {
+async function gatewaySources(to: EnrolmentSettings, { run }: StatePaths): Promise<AgentSources> {
+  const { servedLibrary } = await import('../activities/images/served-library.ts');
   const url = new URL('/images', to.gateway).href;
   return {
     images: servedLibrary({ url, certDir: tlsFolder(to), folder: join(run, 'image-files') }),

@@ -64,6 +64,8 @@ export async function bundleAgent(entry: string = ENTRY): Promise<AgentBundle> {
   const result = await build({
     entryPoints: { agent: entry, thread: THREAD, 'failure-converter': FAILURE_CONVERTER },
     bundle: true,
+    // What is imported when it is needed is a file of its own, which is not read before.
+    splitting: true,
     write: false,
     outdir: '.',
     platform: 'node',

@@ -11,7 +11,8 @@ import { progressWords } from './progress-words.ts';
 /** As often as progress is told; a serial line has 11 kB/s. */
 const PROGRESS_MS = 5_000;
 
-const STEPS: Readonly<Record<keyof AgentActivities, string>> = {
+/** All steps of the agent, in words. */
+export const STEP_WORDS: Readonly<Record<keyof AgentActivities, string>> = {
   probe: 'looking at this machine',
   partition: 'partitioning the disk',
   writeImage: 'writing the image',
@@ -38,7 +39,8 @@ export class Narrator implements ActivityInboundCallsInterceptor {
   ): Promise<unknown> {
     const context = Context.current();
     const { activityType, attempt } = context.info;
-    const step = activityType in STEPS ? STEPS[activityType as keyof AgentActivities] : activityType;
+    const step =
+      activityType in STEP_WORDS ? STEP_WORDS[activityType as keyof AgentActivities] : activityType;
     const since = Date.now();
     this.#logger.info(attempt > 1 ? `${step}, attempt ${attempt}` : step);
     let told: string | undefined;

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { EnrolAnswer } from '../../host/enrolment/api.ts';
+import { errorCode } from '../../image/io-error.ts';
 import { touchAlive } from './alive.ts';
 import {
   type ClientCertificate,
@@ -15,6 +16,12 @@ import { signingRequest } from './signing-request.ts';
 
 /** First and longest wait after a failure; doubled each time. */
 const RETRY_MS = { first: 1_000, longest: 60_000 };
+/** The agent starts beside the network: as long as a cable, a switch and a DHCP server may take is no failure. */
+const NETWORK = {
+  codes: ['ENETUNREACH', 'ENETDOWN', 'EHOSTUNREACH', 'EADDRNOTAVAIL', 'EAI_AGAIN'],
+  pollMs: 250,
+  patienceMs: 30_000,
+};
 
 /** A machine that may speak with Temporal. */
 export interface Enrolled {
@@ -38,6 +45,7 @@ export async function enrolMachine(
   signal: AbortSignal,
 ): Promise<Enrolled> {
   let wait = RETRY_MS.first;
+  const since = performance.now();
   for (;;) {
     signal.throwIfAborted();
     try {
@@ -64,6 +72,10 @@ export async function enrolMachine(
       await sleep(retryAfterSeconds * 1_000, undefined, { signal });
     } catch (error) {
       signal.throwIfAborted();
+      if (NETWORK.codes.includes(errorCode(error) ?? '') && performance.now() - since < NETWORK.patienceMs) {
+        await sleep(NETWORK.pollMs, undefined, { signal });
+        continue;
+      }
       logger.warn({ err: error, wait }, `enrolling at ${settings.gateway.origin} failed; trying again`);
       await sleep(wait, undefined, { signal });
       wait = Math.min(wait * 2, RETRY_MS.longest);

@@ -4,7 +4,7 @@
 
 # What the scripts of `root` run.
 _iguana_commands() {
-    echo sh awk cat chmod cp cut date head ip mkdir mkfifo mount mountpoint rm sleep stat systemctl tail tr udevadm umount uname
+    echo sh awk cat chmod cp cut date head ip mkdir mkfifo mount mountpoint rm sleep stat systemctl tail touch tr udevadm umount uname
 }
 
 check() {

@@ -16,7 +16,7 @@ import { Https } from './https.ts';
 
 /** Settings of a gateway that a test changes. */
 export type GatewayChanges = Partial<
-  Pick<GatewayOptions, 'port' | 'policy' | 'lifetimeMs' | 'limits' | 'namespace' | 'root'>
+  Pick<GatewayOptions, 'port' | 'names' | 'policy' | 'lifetimeMs' | 'limits' | 'namespace' | 'root'>
 >;
 
 /** A machine that has a certificate. */
