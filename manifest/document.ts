@@ -11,7 +11,7 @@ import {
   type Scalar,
 } from './located.ts';
 
-/** Largest text of one layer, with its `source:` files read in; a layer travels through Temporal's history. */
+/** Largest text: of one layer, with its `source:` files read in, since it travels through Temporal's history; of one workflow file. */
 export const MAX_DOCUMENT_BYTES = 1024 * 1024;
 
 /** Deepest nesting; the profile's schema needs 7. */
@@ -100,7 +100,7 @@ class Reader {
     const offset = node.range?.[0] ?? 0;
     if (path.length > MAX_DEPTH) return this.#report(path, offset, `nested deeper than ${MAX_DEPTH} levels`);
     if (isAlias(node) || ('anchor' in node && node.anchor)) {
-      return this.#report(path, offset, 'anchors and aliases are not supported; use another layer instead');
+      return this.#report(path, offset, 'anchors and aliases are not supported; write it out');
     }
     if (node.tag && !CORE_TAGS.test(node.tag)) {
       return this.#report(path, offset, 'tags are not supported', describeText(node.tag));
@@ -163,7 +163,7 @@ const isPlain = (value: unknown): value is Scalar =>
 
 function syntaxMessage({ code, message }: YAMLError): string {
   if (code === 'MULTIPLE_DOCS')
-    return 'more than one document in the file; keep one, the others are layers of their own';
+    return 'more than one document in the file; keep one, others go into files of their own';
   if (code === 'RESOURCE_EXHAUSTION') return 'nested too deeply';
   if (code === 'TAG_RESOLVE_FAILED') return 'tags are not supported';
   return `not valid YAML: ${(message.split('\n')[0] ?? code).slice(0, 200)}`;
