@@ -1,12 +1,17 @@
 /**
  * Reads the original Iguana's workflow file for the boot image's shell, in the agent's container, and ends. It knows no server.
  *
+ * Status 2: it is refused, and what to do has been said.
+ *
  * `node workflow-file.js --plan FOLDER [--key FILE] URL`, or for a file of the boot image `--file FILE [--embedded]` instead of URL.
  */
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { prepareWorkflow } from '../activities/workflow-file/prepare.ts';
 import { Refused } from '../activities/workflow-file/refused.ts';
+
+/** Exit status by which the shell knows that everything has been said. */
+const REFUSED = 2;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -33,7 +38,7 @@ try {
 } catch (error) {
   if (!(error instanceof Refused)) throw error;
   console.log(`refusing the workflow file ${name}: ${error.message}\nwhat to do: ${error.remedy}`);
-  process.exitCode = 1;
+  process.exitCode = REFUSED;
 }
 
 function addressOf(text: string): URL {

@@ -136,7 +136,9 @@ async function build({ output, options }: Call<BuildOptions>): Promise<undefined
   if (registryCa !== undefined && key === undefined)
     throw usageError('--registry-ca is of no use without --key: nothing is pulled');
   if (control !== undefined && key === undefined)
-    throw usageError('--control needs --key: the containers that it names must be signed');
+    throw usageError('--control needs --key: the containers that it names must be signed', {
+      remedy: 'Name the public key of whoever signs them, e.g. --key cosign.pub.',
+    });
   const [{ makeBootImage }, { makeBootMedia }, agentKey, registryCaPem, token, workflow] = await Promise.all([
     import('../../host/boot/boot-image.ts'),
     import('../../host/boot/media.ts'),

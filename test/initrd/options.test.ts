@@ -206,6 +206,12 @@ describe('rd.iguana.control_url of the original Iguana', () => {
 describe('the workflow file of the boot image', () => {
   const OWN = { 'control.yaml': 'jobs:' };
 
+  it('lies where it is looked for, and only root reads it: environments hold secrets', async () => {
+    const files = await embeddedFiles({ control: 'jobs:' });
+    const own = files.find(({ path }) => path === '/etc/iguana/control.yaml');
+    expect(own).toMatchObject({ source: { content: 'jobs:' }, mode: 0o600 });
+  });
+
   it('is run where nothing else is said', async () => {
     const { status, file, folder } = await told('quiet root=/dev/sda2', undefined, OWN);
     expect(status).toBe(0);

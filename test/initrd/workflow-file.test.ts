@@ -308,7 +308,7 @@ describe('the program in the agent’s container', () => {
   it('refuses a server of another authority, or of another name', async () => {
     const words = ['--key', join(folder, 'key.pub')];
     const unknown = await run([...words, `${url}/control.yaml`]);
-    expect(unknown).toMatchObject({ status: 1, isPlanned: false });
+    expect(unknown).toMatchObject({ status: 2, isPlanned: false });
     expect(unknown.stdout).toMatch(
       /^refusing the workflow file https:.*no secure connection: .*\nwhat to do: .*--registry-ca/s,
     );
@@ -321,7 +321,7 @@ describe('the program in the agent’s container', () => {
   it('refuses what is no address, and says so', async () => {
     for (const address of ['tftp://a/b', 'https://anna:secret@a/b', 'x', '']) {
       const { status, stdout } = await run(['--', address]);
-      expect(status).toBe(1);
+      expect(status).toBe(2);
       expect(stdout).toMatch(/is no address https:\/\/HOST\/PATH without user/);
     }
   });
