@@ -32,7 +32,7 @@ export interface CheckedWorkflowFile {
  * @returns every mistake at once; never throws
  */
 export function checkWorkflowFile(text: string, file: string): CheckedWorkflowFile {
-  const { root, diagnostics } = readDocument(text, file);
+  const { root, diagnostics } = readDocument(text, file, { aliases: true });
   if (!root) return { diagnostics };
   const judged = validate(workflowFileSchema, root);
   const all = [...judged.diagnostics, ...new Judge(root).judge()];

@@ -71,6 +71,10 @@ describe('accepts', () => {
       'volumes of all forms',
       container('volumes: ["a:/b", "/c", "/d/e:/f", "/g:/h:ro,z", "/dev:/dev", "/iguana:/iguana/"]'),
     ],
+    [
+      'anchors and aliases',
+      'jobs: {a: {container: &c {image: r.example/a, volumes: &v [a:/a]}}, b: {container: *c}, c: {container: {image: r.example/c, volumes: *v}}}',
+    ],
     ['any steps', job('steps: [{run: x, with: {a: b}}, {uses: y}, 5]')],
     ['what is so anyway', container('env: {iguana: "true"}')],
     ['an empty value, spaces, signs', container('env: {A: "", B: "  x # y = z ", c.d-e: $HOME}')],
@@ -175,10 +179,17 @@ describe('refuses, saying where, what was found and what is allowed', () => {
       'in a circle: "a" needs "c" needs "b" needs "a"',
     ],
     [
-      'anchors',
-      'jobs: {a: &x {container: {image: r.example/a}}, b: *x}',
-      'anchors and aliases are not supported; write it out',
+      'an alias of nothing',
+      'jobs: {a: *x, b: &x {container: {image: r.example/a}}}',
+      'control.yaml:1:11: jobs.a: there is no such anchor before; found "x"',
     ],
+    ['an alias of itself', 'jobs: &x {a: *x}', 'jobs.a: there is no such anchor before'],
+    [
+      'what an alias repeats',
+      'jobs: {a: &x {container: {imge: r.example/a}}, b: *x}',
+      'jobs.b.container.imge: unknown key',
+    ],
+    ['merged keys', 'x: &x {a: b}\njobs: {<<: *x}', 'not a name; found "<<"'],
     ['tags', 'jobs: !!js/function x', 'tags are not supported'],
     ['two documents', `${image('r.example/a')}\n---\n${image('r.example/b')}`, 'more than one document'],
     [

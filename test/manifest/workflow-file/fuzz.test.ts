@@ -120,9 +120,15 @@ test('any text', () => {
 test.each([
   [
     'a laughter of aliases',
-    Array.from({ length: 20 }, (_, index) => `a${index}: &a${index} [*a${index - 1}, *a${index - 1}]`).join(
-      '\n',
-    ),
+    `jobs:\n  a: &a0 [x, x]\n${Array.from({ length: 60 }, (_, index) => `  b${index}: &a${index + 1} [*a${index}, *a${index}]`).join('\n')}`,
+  ],
+  [
+    'a long chain of aliases',
+    `jobs:\n  a: &a0 [x]\n${Array.from({ length: 20_000 }, (_, index) => `  b${index}: &a${index + 1} [*a${index}]`).join('\n')}`,
+  ],
+  [
+    'a hundred thousand aliases',
+    `jobs:\n  a: &a {container: {image: r.example/a}}\n  b: [${'*a, '.repeat(100_000)}]`,
   ],
   ['deep nesting', '['.repeat(100_000)],
   ['deep maps', `${'{a: '.repeat(50_000)}`],
