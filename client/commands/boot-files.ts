@@ -66,6 +66,5 @@ export async function workflowFileIn(file: string): Promise<string> {
   if (diagnostics.length === 0) return text;
   throw usageError(`${doing}: it cannot be run\n${formatDiagnostics(diagnostics)}`, {
     remedy: 'Correct it; docs/boot.md says what a workflow file may say.',
-    details: diagnostics,
   });
 }
