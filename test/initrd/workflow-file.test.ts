@@ -3,6 +3,7 @@ import { createPrivateKey, generateKeyPairSync, sign } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { prepareWorkflow } from '../../activities/workflow-file/prepare.ts';
@@ -167,6 +168,18 @@ describe('a workflow file on a web server', () => {
     expect(await refusal(place)).toMatch(why);
     // What may pass is tried again.
     expect(asked).toHaveLength(times);
+  });
+
+  it('is taken from a server that packs it unasked, and a bomb is not', async () => {
+    const root = folderWith(SIGNED);
+    const place = async (text: string) => {
+      const packed = join(folderWith({ 'control.yaml.gz': gzipSync(text) }), 'control.yaml.gz');
+      const location = `location = /control.yaml { alias ${packed}; add_header Content-Encoding gzip; }`;
+      const { url } = await startNginx(root, { location: `} ${location} location /x/ {` });
+      return { url: new URL('/control.yaml', url) };
+    };
+    expect(await refusal(await place(CONTROL))).toBeUndefined();
+    expect(await refusal(await place(' '.repeat(100 * 1024 * 1024)))).toMatch(/it is too large/);
   });
 
   it('of a host that nobody knows is refused', async () => {
