@@ -35,8 +35,15 @@ export async function installSystem(system: string, kernel: string, disk: string
   for (const folder of ['etc', 'sbin', 'proc', 'sys', 'dev', 'run'])
     await mkdir(join(system, folder), { recursive: true });
   await writeFile(join(system, 'etc/os-release'), 'ID=test\n');
-  const init =
-    '#!/bin/sh\necho "the installed system is $$" >/dev/console\necho o >/proc/sysrq-trigger\nwhile :; do :; done\n';
+  const init = [
+    '#!/bin/sh',
+    'exec >/dev/console',
+    'for path in /run/iguana/workflow /run/iguana/agent-root/usr; do [ ! -e $path ] || echo "left over: $path"; done',
+    'echo "the installed system is $$"',
+    'echo o >/proc/sysrq-trigger',
+    'while :; do :; done',
+    '',
+  ].join('\n');
   await writeFile(join(system, 'sbin/init'), init, { mode: 0o755 });
   await execa('mkfs.ext4', ['-q', '-d', system, disk]);
 }

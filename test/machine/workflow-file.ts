@@ -148,6 +148,7 @@ export function workflowFileTests(): void {
       expect(said).toContain('not followed: the steps of job finishes');
       expect(said).toContain('job finishes has ended well');
       expect(said).not.toContain('never said');
+      expect(said).not.toMatch(/left over|unmounting/);
       expect(said).toContain('the installed system is 1');
       await machine.off();
     });

@@ -133,8 +133,8 @@ test.each([
   ['deep nesting', '['.repeat(100_000)],
   ['deep maps', `${'{a: '.repeat(50_000)}`],
   [
-    'a hundred thousand keys',
-    `jobs: {${Array.from({ length: 60_000 }, (_, index) => `a${index}: 1`).join(', ')}}`,
+    'twenty thousand keys',
+    `jobs: {${Array.from({ length: 20_000 }, (_, index) => `a${index}: 1`).join(', ')}}`,
   ],
   [
     'a hundred thousand needs',
@@ -143,6 +143,6 @@ test.each([
   ['a long name of an image', `jobs: {a: {container: {image: "r.example${'/a'.repeat(400_000)}!"}}}`],
   ['a long volume', `jobs: {a: {container: {image: r.example/a, volumes: ["${'/.a'.repeat(300_000)}"]}}}`],
   ['too many bytes', 'x'.repeat(1024 * 1024 + 1)],
-])('%s is refused, and soon', { timeout: 20_000 }, (_, text) => {
+])('%s is refused, and soon', (_, text) => {
   expect(checkWorkflowFile(text, 'control.yaml').plan).toBeUndefined();
 });
