@@ -11,11 +11,14 @@ import {
   type Scalar,
 } from './located.ts';
 
-/** Largest text of one layer, with its `source:` files read in; a layer travels through Temporal's history. */
+/** Largest text: of one layer, with its `source:` files read in, since it travels through Temporal's history; of one workflow file. */
 export const MAX_DOCUMENT_BYTES = 1024 * 1024;
 
 /** Deepest nesting; the profile's schema needs 7. */
 const MAX_DEPTH = 32;
+
+/** Values of one document, with those that aliases repeat: what they come to can be exponential. */
+const MAX_VALUES = 100_000;
 
 /** Tags of YAML's core schema: they name what a value is anyway. */
 const CORE_TAGS = /^tag:yaml\.org,2002:(str|int|float|bool|null|map|seq)$/;
@@ -33,10 +36,15 @@ export interface ParsedDocument {
  * Reads a text.
  * @param text YAML 1.2 or JSON; at most 1 MiB
  * @param file its name for messages
+ * @param options `aliases`: whether a value may stand for an earlier one, as in files that other programs read, too; default no
  * @returns the values with every syntax error; never throws
  */
-export function readDocument(text: string, file: string): ParsedDocument {
-  const reader = new Reader(file);
+export function readDocument(
+  text: string,
+  file: string,
+  options: { aliases?: boolean } = {},
+): ParsedDocument {
+  const reader = new Reader(file, options.aliases ?? false);
   const root = reader.read(text);
   return { ...(root && { root }), diagnostics: reader.diagnostics };
 }
@@ -45,9 +53,15 @@ class Reader {
   readonly diagnostics: Diagnostic[] = [];
   readonly #file: string;
   readonly #lines = new LineCounter();
+  readonly #aliases: boolean;
+  /** Values that aliases may stand for: those before them. */
+  readonly #anchors = new Map<string, Located>();
+  /** How many values each one is. */
+  readonly #counts = new Map<Located, number>();
 
-  constructor(file: string) {
+  constructor(file: string, aliases: boolean) {
     this.#file = file;
+    this.#aliases = aliases;
   }
 
   read(text: string): Located | undefined {
@@ -74,6 +88,8 @@ class Reader {
       return undefined;
     }
     const root = this.#convert(document.contents, []);
+    if (this.#countOf(root) > MAX_VALUES && this.#aliases)
+      this.#report([], 0, `more than ${MAX_VALUES} values, with those that aliases repeat`);
     return this.diagnostics.length === 0 ? root : undefined;
   }
 
@@ -99,9 +115,31 @@ class Reader {
     const at = this.#position(node.range?.[0] ?? 0);
     const offset = node.range?.[0] ?? 0;
     if (path.length > MAX_DEPTH) return this.#report(path, offset, `nested deeper than ${MAX_DEPTH} levels`);
-    if (isAlias(node) || ('anchor' in node && node.anchor)) {
-      return this.#report(path, offset, 'anchors and aliases are not supported; use another layer instead');
+    if (isAlias(node)) {
+      return this.#aliases
+        ? (this.#anchors.get(node.source) ??
+            this.#report(path, offset, 'there is no such anchor before', describeText(node.source)))
+        : this.#report(path, offset, NO_ALIASES);
     }
+    const anchor = 'anchor' in node ? node.anchor : undefined;
+    if (anchor && !this.#aliases) return this.#report(path, offset, NO_ALIASES);
+    const located = this.#convertValue(node, path, at, offset);
+    if (located && this.#aliases) {
+      const parts = partsOf(located).map((part) => this.#countOf(part));
+      this.#counts.set(
+        located,
+        parts.reduce((sum, count) => sum + count, 1),
+      );
+      if (anchor) this.#anchors.set(anchor, located);
+    }
+    return located;
+  }
+
+  #countOf(located: Located | undefined): number {
+    return (located && this.#counts.get(located)) ?? 1;
+  }
+
+  #convertValue(node: Node, path: Path, at: Position, offset: number): Located | undefined {
     if (node.tag && !CORE_TAGS.test(node.tag)) {
       return this.#report(path, offset, 'tags are not supported', describeText(node.tag));
     }
@@ -158,12 +196,19 @@ class Reader {
   }
 }
 
+const NO_ALIASES = 'anchors and aliases are not supported; use another layer instead';
+
+function partsOf(located: Located): readonly Located[] {
+  if (located.kind === 'map') return [...located.entries.values()].map(({ node }) => node);
+  return located.kind === 'list' ? located.items : [];
+}
+
 const isPlain = (value: unknown): value is Scalar =>
   value === null || ['string', 'number', 'boolean'].includes(typeof value);
 
 function syntaxMessage({ code, message }: YAMLError): string {
   if (code === 'MULTIPLE_DOCS')
-    return 'more than one document in the file; keep one, the others are layers of their own';
+    return 'more than one document in the file; keep one, others go into files of their own';
   if (code === 'RESOURCE_EXHAUSTION') return 'nested too deeply';
   if (code === 'TAG_RESOLVE_FAILED') return 'tags are not supported';
   return `not valid YAML: ${(message.split('\n')[0] ?? code).slice(0, 200)}`;

@@ -2,11 +2,12 @@
 import { z } from 'zod';
 import type { Path } from './located.ts';
 
-/** @returns a schema without what wraps it: optional, required, default */
+/** @returns a schema without what wraps it: optional, nullable, required, default */
 export function unwrap(schema: z.core.$ZodType): z.core.$ZodType {
   let inner = schema;
   while (
     inner instanceof z.ZodOptional ||
+    inner instanceof z.ZodNullable ||
     inner instanceof z.ZodNonOptional ||
     inner instanceof z.ZodDefault
   ) {
@@ -28,6 +29,7 @@ export function schemasAt(schema: z.core.$ZodType, path: Path): z.core.$ZodType[
 /** @returns the schema of one key of a map or of the entries of a list */
 export function childOf(schema: z.core.$ZodType, part: string | number): z.core.$ZodType | undefined {
   if (schema instanceof z.ZodArray) return schema.element;
+  if (schema instanceof z.ZodRecord) return schema.valueType;
   if (schema instanceof z.ZodObject) {
     return Object.hasOwn(schema.shape, part) ? schema.shape[part] : undefined;
   }

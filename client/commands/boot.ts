@@ -1,6 +1,4 @@
 /** `iguana boot`: what machines start from to install themselves. */
-import { X509Certificate } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { BootVariant } from '../../host/boot/system.ts';
@@ -10,6 +8,7 @@ import { statePaths } from '../../host/state.ts';
 import { usageError } from '../errors.ts';
 import { formatBytes } from '../output/format.ts';
 import { table } from '../output/table.ts';
+import { certificateIn, dracutSystem, publicKeyIn, tokenIn, workflowFileIn } from './boot-files.ts';
 import { action, type Call, define, group } from './define.ts';
 
 interface BuildOptions {
@@ -21,6 +20,7 @@ interface BuildOptions {
   readonly agent?: string;
   readonly key?: string;
   readonly registryCa?: string;
+  readonly control?: string;
   readonly server?: string;
   readonly ca?: string;
   readonly tokenFile?: string;
@@ -58,6 +58,10 @@ export function registerBoot(program: Command): void {
         'of a distribution’s own packages, by dracut',
       ],
       ['boot build -o boot --agent registry.example/iguana/agent@sha256:… --key cosign.pub', 'agent pulled'],
+      [
+        'boot build -o boot --control control.yaml --key cosign.pub',
+        'as the original Iguana: jobs of containers',
+      ],
     ],
   })
     .requiredOption('-o, --folder <folder>', 'where the files are put')
@@ -76,9 +80,16 @@ export function registerBoot(program: Command): void {
     .option('--agent <image>', 'pull the agent from there, by digest; default: it is part of the boot image')
     .option(
       '--key <file>',
-      'public key that must have signed what is pulled: the agent, and what rd.iguana.containers names',
+      'public key that must have signed what is pulled: the agent, what rd.iguana.containers names, workflow files and theirs',
     )
-    .option('--registry-ca <file>', 'authority of its registry, where it is none that everybody trusts')
+    .option(
+      '--registry-ca <file>',
+      'authority of registry and web server, where it is none that everybody trusts',
+    )
+    .option(
+      '--control <file>',
+      'workflow file of the original Iguana: without a server, and without other words for the kernel, it is run',
+    )
     .option('--server <url>', 'address of the gateway; default: the kernel command line says it')
     .option('--ca <digest>', 'digest of its authority; default, with --server: that of this host’s gateway')
     .option('--token-file <file>', 'token with which the machines enrol; whoever has the files can read it')
@@ -95,7 +106,18 @@ export function registerBoot(program: Command): void {
 }
 
 async function build({ output, options }: Call<BuildOptions>): Promise<undefined> {
-  const { variant, firmware = false, kernel, initrd, agent, key, registryCa, server, tokenFile } = options;
+  const {
+    variant,
+    firmware = false,
+    kernel,
+    initrd,
+    agent,
+    key,
+    registryCa,
+    control,
+    server,
+    tokenFile,
+  } = options;
   const folder = resolve(options.folder);
   if (server !== undefined && !SERVER.test(server))
     throw usageError(`reading --server ${server}: it is no address like https://10.0.0.1:7281`);
@@ -113,12 +135,17 @@ async function build({ output, options }: Call<BuildOptions>): Promise<undefined
   if (ca !== undefined && !CA.test(ca)) throw usageError(`reading --ca ${ca}: it is no digest sha256:…`);
   if (registryCa !== undefined && key === undefined)
     throw usageError('--registry-ca is of no use without --key: nothing is pulled');
-  const [{ makeBootImage }, { makeBootMedia }, agentKey, registryCaPem, token] = await Promise.all([
+  if (control !== undefined && key === undefined)
+    throw usageError('--control needs --key: the containers that it names must be signed', {
+      remedy: 'Name the public key of whoever signs them, e.g. --key cosign.pub.',
+    });
+  const [{ makeBootImage }, { makeBootMedia }, agentKey, registryCaPem, token, workflow] = await Promise.all([
     import('../../host/boot/boot-image.ts'),
     import('../../host/boot/media.ts'),
-    key === undefined ? undefined : publicKey(key),
-    registryCa === undefined ? undefined : certificate(registryCa),
-    tokenFile === undefined ? undefined : tokenOf(tokenFile),
+    key === undefined ? undefined : publicKeyIn(key),
+    registryCa === undefined ? undefined : certificateIn(registryCa),
+    tokenFile === undefined ? undefined : tokenIn(tokenFile),
+    control === undefined ? undefined : workflowFileIn(control),
   ]);
   const onLine = (line: string) => output.note(line);
   const image = await makeBootImage(statePaths(), {
@@ -132,6 +159,7 @@ async function build({ output, options }: Call<BuildOptions>): Promise<undefined
     ...(agent !== undefined && { agent }),
     ...(agentKey !== undefined && { agentKey }),
     ...(registryCaPem !== undefined && { registryCa: registryCaPem }),
+    ...(workflow !== undefined && { control: workflow }),
     ...(server !== undefined && { server }),
     ...(ca !== undefined && { ca }),
   });
@@ -185,49 +213,4 @@ async function ownCa(): Promise<string> {
   throw usageError('this host has no gateway yet whose authority the machines could know', {
     remedy: 'Start it with `iguana server`, or name another one with --ca.',
   });
-}
-
-/** @throws usage error where the file holds anything but one word */
-async function tokenOf(file: string): Promise<string> {
-  const doing = `reading --token-file ${file}`;
-  const remedy = '`iguana machine token create` shows a token; put it into a file, alone.';
-  const text = await readFile(file, 'utf8').catch((cause: Error) => {
-    throw usageError(`${doing}: ${cause.message}`, { remedy });
-  });
-  if (/^\S+$/.test(text.trim())) return text.trim();
-  throw usageError(`${doing}: it holds no token`, { remedy });
-}
-
-/** @throws usage error where one of the files is none */
-async function dracutSystem(kernel: string, initrd: string): Promise<{ kernel: string; initrd: string }> {
-  for (const [option, file] of Object.entries({ '--kernel': kernel, '--initrd': initrd })) {
-    const found = await stat(file).catch((cause: Error) => {
-      throw usageError(`reading ${option} ${file}: ${cause.message}`);
-    });
-    if (!found.isFile() || found.size === 0)
-      throw usageError(`reading ${option} ${file}: it is no file, or empty`);
-  }
-  return { kernel, initrd };
-}
-
-async function publicKey(file: string): Promise<string> {
-  const { readPublicKey } = await import('../../image/signature/public-key.ts');
-  await readPublicKey(file);
-  return await readFile(file, 'utf8');
-}
-
-/** @throws usage error where the file holds no certificate */
-async function certificate(file: string): Promise<string> {
-  const doing = `reading --registry-ca ${file}`;
-  const pem = await readFile(file, 'utf8').catch((cause: Error) => {
-    throw usageError(`${doing}: ${cause.message}`);
-  });
-  try {
-    new X509Certificate(pem);
-  } catch (cause) {
-    throw usageError(
-      `${doing}: it holds no certificate in PEM: ${cause instanceof Error ? cause.message : String(cause)}`,
-    );
-  }
-  return pem;
 }

@@ -17,7 +17,7 @@ import { firmwareArchive } from './firmware.ts';
 import { SQUASHFS_OPTIONS, squashfsOfLayers } from './squashfs.ts';
 import { type BootVariant, bootSystem } from './system.ts';
 
-/** Where the agent's container lies in a boot image that holds it; `initrd/boot/root/usr/lib/iguana/agent` looks there. */
+/** Where the agent's container lies in a boot image that holds it; `initrd/boot/root/usr/lib/iguana/agent-container.sh` looks there. */
 const AGENT_FILE = '/usr/lib/iguana/agent.squashfs';
 
 /** Of what takes the space, so many are told. */

@@ -16,10 +16,15 @@ export interface BootConfiguration {
   readonly token?: string;
   /** The container to pull, `HOST/REPOSITORY@sha256:…`. */
   readonly agent?: string;
-  /** PEM; containers must be signed by it, the agent's and those of `rd.iguana.containers`. Without a key none is pulled. */
+  /**
+   * PEM; what comes from elsewhere must be signed by it: the agent's container, those of `rd.iguana.containers` and of workflow files, and these
+   * files. Without a key none is pulled.
+   */
   readonly agentKey?: string;
   /** PEM; authority of the registry's certificate, where it is none that everybody trusts. */
   readonly registryCa?: string;
+  /** Workflow file of the original Iguana, which is run where nothing else is said. */
+  readonly control?: string;
 }
 
 /** The files, by path. */
@@ -53,6 +58,7 @@ function configurationFiles({
   agent,
   agentKey,
   registryCa,
+  control,
 }: BootConfiguration): LayerFile[] {
   const lines = Object.entries({ server, ca, token, agent }).flatMap(([name, value]) =>
     value === undefined ? [] : [`${name}=${value}\n`],
@@ -76,6 +82,8 @@ function configurationFiles({
         ]),
     // Where Go's programs look beside the bundle of authorities that everybody trusts.
     ...(registryCa === undefined ? [] : [text('/etc/ssl/certs/iguana-registry.pem', registryCa)]),
+    // Its environments may hold secrets.
+    ...(control === undefined ? [] : [text('/etc/iguana/control.yaml', control, 0o600)]),
   ];
 }
 

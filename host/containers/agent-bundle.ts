@@ -1,4 +1,4 @@
-/** The agent's program as one file, one for its threads, and the one native library that it needs. */
+/** The agent's program as one file, one for its threads, one that reads workflow files, and the one native library that it needs. */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
@@ -21,6 +21,9 @@ const THREAD = fileURLToPath(new URL('../../image/write/thread.ts', import.meta.
 
 /** What Temporal's SDK loads by its path: `host/codec/data-converter.ts` looks for it beside itself. */
 const FAILURE_CONVERTER = fileURLToPath(new URL('../codec/failure-converter.ts', import.meta.url));
+
+/** A program of its own, beside the agent: it reads workflow files for `initrd/boot/root/usr/lib/iguana/workflow`. */
+const WORKFLOW_FILE = fileURLToPath(new URL('../../worker/workflow-file.ts', import.meta.url));
 
 /**
  * Parts of Temporal's worker for processes that run workflows: they drag webpack and swc in, 100 MB, and an agent runs
@@ -62,7 +65,12 @@ const __dirname = iguanaDirname(__filename);
  */
 export async function bundleAgent(entry: string = ENTRY): Promise<AgentBundle> {
   const result = await build({
-    entryPoints: { agent: entry, thread: THREAD, 'failure-converter': FAILURE_CONVERTER },
+    entryPoints: {
+      agent: entry,
+      thread: THREAD,
+      'failure-converter': FAILURE_CONVERTER,
+      'workflow-file': WORKFLOW_FILE,
+    },
     bundle: true,
     // What is imported when it is needed is a file of its own, which is not read before.
     splitting: true,

@@ -100,6 +100,16 @@ describe('wrong usage', () => {
       ['boot', 'build', '-o', '/nowhere', '--token-file', '/etc/passwd'],
       'no token',
     ],
+    [
+      'a workflow file without a key for its containers',
+      ['boot', 'build', '-o', '/nowhere', '--control', '/nowhere/c'],
+      '--control needs --key',
+    ],
+    [
+      'a workflow file with mistakes',
+      ['boot', 'build', '-o', '/nowhere', '--key', '/nowhere/k', '--control', '/etc/passwd'],
+      '--control /etc/passwd: it cannot be run',
+    ],
     ['an unknown document', ['manifest', 'schema', 'nothing'], 'profile, manifest, facts'],
   ])('%s ends with status 2 and a remedy', async (_what, args, words) => {
     const { status, stderr } = await iguana.run(args);

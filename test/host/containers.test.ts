@@ -65,6 +65,15 @@ describe('the agent', () => {
     expect(said).toMatch(/connecting to Temporal failed; trying again/);
   });
 
+  test('reads workflow files of the original Iguana, for the boot image', async () => {
+    const said = await output(
+      image,
+      `cd /tmp && echo 'jobs: {a: {container: {image: r.example/a}}}' >c &&
+        node /usr/lib/iguana/workflow-file.js --file c --embedded --plan plan && cat plan/001/image`,
+    );
+    expect(said).toBe('workflow jobs: a\nr.example/a');
+  });
+
   test('stays small enough for the network', async () => {
     const { RootFS } = await engine.docker.getImage(image).inspect();
     const layers = await Promise.all(RootFS?.Layers?.map(archiveOf) ?? []);

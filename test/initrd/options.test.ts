@@ -11,15 +11,19 @@ const SCRIPT = fileURLToPath(new URL('../../initrd/boot/root/usr/lib/iguana/opti
 const CA = `sha256:${'a'.repeat(64)}`;
 const TOLD = `quiet iguana.server=https://10.0.0.1:7281 iguana.ca=${CA}`;
 
-async function told(words: string, configuration?: string) {
-  const folder = folderWith({ cmdline: `${words}\n`, ...(configuration && { 'boot.conf': configuration }) });
+async function told(words: string, configuration?: string, files: Readonly<Record<string, string>> = {}) {
+  const folder = folderWith({
+    cmdline: `${words}\n`,
+    ...(configuration && { 'boot.conf': configuration }),
+    ...files,
+  });
   const run = join(folder, 'run');
   const { exitCode, stdout, stderr } = await execa('sh', [SCRIPT, join(folder, 'cmdline'), folder, run], {
     reject: false,
   });
   const file = (name: string) =>
     existsSync(join(run, name)) ? readFileSync(join(run, name), 'utf8') : undefined;
-  return { status: exitCode, said: stdout, stderr, file, run };
+  return { status: exitCode, said: stdout, stderr, file, run, folder };
 }
 
 it('tells the agent where to enrol, and keeps the token to root', async () => {
@@ -132,8 +136,103 @@ describe('rd.iguana.containers of the original Iguana', () => {
   });
 });
 
-it('names options of the original Iguana that it does not follow', async () => {
-  const { status, said } = await told(`${TOLD} rd.iguana.control_url=tftp://a/b`);
-  expect(status).toBe(0);
-  expect(said).toContain('not followed by this version: rd.iguana.control_url');
+describe('rd.iguana.control_url of the original Iguana', () => {
+  const URL = 'https://web.example:8443/a/control.yaml?machine=1&x=[2]#3';
+
+  it('names the workflow file that is followed, instead of an agent', async () => {
+    const { status, file, said } = await told(`${TOLD} rd.iguana.control_url=${URL} rd.iguana.debug`);
+    expect(status).toBe(0);
+    expect(file('control')).toBe(`${URL}\n`);
+    expect(file('agent.env')).toBeUndefined();
+    expect(file('debug')).toBe('');
+    expect(said).toContain(`workflow file ${URL}`);
+    expect(said).toContain('not followed: server https://10.0.0.1:7281');
+  });
+
+  it.each(['http://web.example/control.yaml', 'https://[2001:db8::1]:1/c'])('may be %s', async (url) => {
+    expect((await told(`quiet rd.iguana.control_url=${url}`)).file('control')).toBe(`${url}\n`);
+  });
+
+  it.each(['', 'file://'])('may be a file of the boot image (%s)', async (scheme) => {
+    const path = join(folderWith({ 'a.yaml': 'jobs:' }), 'a.yaml');
+    expect((await told(`quiet rd.iguana.control_url=${scheme}${path}`)).file('control')).toBe(`${path}\n`);
+  });
+
+  it('tells which agent reads it', async () => {
+    const { file } = await told(`quiet rd.iguana.control_url=${URL} iguana.agent=r.example/agent@${CA}`);
+    expect(file('agent-image')).toBe(`r.example/agent@${CA}\n`);
+  });
+
+  it('is followed rather than containers', async () => {
+    const { status, file, said } = await told(
+      `quiet rd.iguana.containers=r.example/a rd.iguana.control_url=${URL}`,
+    );
+    expect(status).toBe(0);
+    expect(file('control')).toBe(`${URL}\n`);
+    expect(file('containers')).toBeUndefined();
+    expect(said).toContain('not followed: rd.iguana.containers=r.example/a, since there is a workflow file');
+  });
+
+  it.each([
+    'tftp://a/b',
+    'control.yaml',
+    'https://web.example',
+    'https://',
+    'https:///a',
+    'https://anna:secret@web.example/a',
+    'https://web.example/$(reboot)',
+    "https://web.example/'",
+    'https://web.example/é',
+    '/nowhere/control.yaml',
+    '/',
+    '/proc/self:x',
+    '--help',
+  ])('%s is refused', async (url) => {
+    const { status, said, file } = await told(`quiet rd.iguana.control_url=${url}`);
+    expect(status).toBe(1);
+    expect(said).toContain(`rd.iguana.control_url=${url} `);
+    expect(said).toContain('what to do: give it as https://HOST/PATH');
+    expect(file('control')).toBeUndefined();
+  });
+
+  it('is not followed beside an option that nobody knows', async () => {
+    const { status, said, file } = await told(`quiet rd.iguana.control_url=${URL} rd.iguana.debg`);
+    expect(status).toBe(1);
+    expect(said).toContain('unknown options: rd.iguana.debg');
+    expect(file('control')).toBeUndefined();
+  });
+});
+
+describe('the workflow file of the boot image', () => {
+  const OWN = { 'control.yaml': 'jobs:' };
+
+  it('lies where it is looked for, and only root reads it: environments hold secrets', async () => {
+    const files = await embeddedFiles({ control: 'jobs:' });
+    const own = files.find(({ path }) => path === '/etc/iguana/control.yaml');
+    expect(own).toMatchObject({ source: { content: 'jobs:' }, mode: 0o600 });
+  });
+
+  it('is run where nothing else is said', async () => {
+    const { status, file, folder } = await told('quiet root=/dev/sda2', undefined, OWN);
+    expect(status).toBe(0);
+    expect(file('control')).toBe(`${folder}/control.yaml\n`);
+  });
+
+  it.each([
+    ['the boot image has a server', 'quiet', `server=https://a.example:7281\nca=${CA}\n`],
+    ['the command line has a server', TOLD, undefined],
+  ])('is not run where %s', async (_, words, configuration) => {
+    const { status, file, said } = await told(words, configuration, OWN);
+    expect(status).toBe(0);
+    expect(file('control')).toBeUndefined();
+    expect(file('agent.env')).toBeDefined();
+    expect(said).toContain('not followed: the workflow file of this boot image, since it has a server');
+  });
+
+  it('is not run where others are named', async () => {
+    const { file } = await told('rd.iguana.containers=r.example/a', undefined, OWN);
+    expect(file('containers')).toBe('r.example/a\n');
+    const other = await told('rd.iguana.control_url=https://web.example/c', undefined, OWN);
+    expect(other.file('control')).toBe('https://web.example/c\n');
+  });
 });

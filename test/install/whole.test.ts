@@ -7,6 +7,7 @@ import { bootWaysTests } from '../boot-ways/boot-ways.ts';
 import { containersTests } from '../machine/containers.ts';
 import { pulledAgentTests } from '../machine/pulled-agent.ts';
 import { selfInstallTests } from '../machine/self-install.ts';
+import { workflowFileTests } from '../machine/workflow-file.ts';
 import { bootTests } from '../vm/boot.ts';
 import { demoTests } from './demo.ts';
 import { killTests } from './kill.ts';
@@ -18,6 +19,7 @@ describe('whole installs', { concurrent: true }, () => {
       selfInstallTests();
       pulledAgentTests();
       containersTests();
+      workflowFileTests();
       bootWaysTests();
       demoTests();
       bootTests();

@@ -41,4 +41,11 @@ export class Signing {
     const args = [...words, '--sign-container-identity', identity, image];
     expect(await this.#cosign(args, { env: PASSWORD })).toMatchObject({ exitCode: 0 });
   }
+
+  /** Signs a file; the signature is put beside it. */
+  async signFile(path: string): Promise<void> {
+    const words = ['sign-blob', '--key', `${this.keys}.key`, '--tlog-upload=false', '--yes'];
+    const args = [...words, '--output-signature', `${path}.sig`, path];
+    expect(await this.#cosign(args, { env: PASSWORD })).toMatchObject({ exitCode: 0 });
+  }
 }

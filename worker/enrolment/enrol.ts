@@ -2,11 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { EnrolAnswer } from '../../host/enrolment/api.ts';
-import { errorCode } from '../../image/io-error.ts';
 import { touchAlive } from './alive.ts';
 import {
   type ClientCertificate,
   fetchAuthority,
+  isNetworkAway,
   renewCertificate,
   requestCertificate,
 } from './gateway-client.ts';
@@ -17,11 +17,7 @@ import { signingRequest } from './signing-request.ts';
 /** First and longest wait after a failure; doubled each time. */
 const RETRY_MS = { first: 1_000, longest: 60_000 };
 /** The agent starts beside the network: as long as a cable, a switch and a DHCP server may take is no failure. */
-const NETWORK = {
-  codes: ['ENETUNREACH', 'ENETDOWN', 'EHOSTUNREACH', 'EADDRNOTAVAIL', 'EAI_AGAIN'],
-  pollMs: 250,
-  patienceMs: 30_000,
-};
+const NETWORK = { pollMs: 250, patienceMs: 30_000 };
 
 /** A machine that may speak with Temporal. */
 export interface Enrolled {

@@ -20,6 +20,20 @@ export class GatewayRefused extends Error {
   }
 }
 
+/** What the system says of a machine that has no address, no route or no name server yet. */
+const AWAY: ReadonlySet<unknown> = new Set([
+  'ENETUNREACH',
+  'ENETDOWN',
+  'EHOSTUNREACH',
+  'EADDRNOTAVAIL',
+  'EAI_AGAIN',
+]);
+
+/** Whether a request failed because this machine's own network is not there. */
+export function isNetworkAway(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && AWAY.has(error.code);
+}
+
 /** A certificate with its key, PEM. */
 export interface ClientCertificate {
   readonly cert: string;
