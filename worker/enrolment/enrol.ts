@@ -68,7 +68,7 @@ export async function enrolMachine(
       await sleep(retryAfterSeconds * 1_000, undefined, { signal });
     } catch (error) {
       signal.throwIfAborted();
-      if (NETWORK.codes.includes(errorCode(error) ?? '') && performance.now() - since < NETWORK.patienceMs) {
+      if (isNetworkAway(error) && performance.now() - since < NETWORK.patienceMs) {
         await sleep(NETWORK.pollMs, undefined, { signal });
         continue;
       }
