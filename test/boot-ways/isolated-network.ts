@@ -1,7 +1,8 @@
 /** A network of its own for one machine of QEMU's: a namespace with a tap device, out of which no way leads. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { execa } from 'execa';
+import { killIfThere } from '../support/kill.ts';
 
 /** Names in a namespace are nobody else's. */
 const TAP = 'tap0';
@@ -11,7 +12,6 @@ export class IsolatedNetwork {
   /** What a program's words begin with where it shall run in this network. */
   readonly within: readonly string[];
   readonly #name: string;
-  readonly #servers = new Set<ChildProcess>();
 
   private constructor(name: string) {
     this.#name = name;
@@ -64,7 +64,6 @@ export class IsolatedNetwork {
   ): Promise<() => Promise<void>> {
     const [ip = '', ...words] = [...this.within, program, ...args];
     const child = spawn(ip, words, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
-    this.#servers.add(child);
     const exit = once(child, 'exit');
     let said = '';
     await new Promise<void>((resolve, reject) => {
@@ -76,18 +75,15 @@ export class IsolatedNetwork {
       exit.then(() => reject(new Error(`${program} ended: ${said}`)), reject);
     });
     return async () => {
-      this.#servers.delete(child);
       child.kill('SIGKILL');
       await exit;
     };
   }
 
-  /** Ends what runs in it; the tap device goes with the namespace. */
+  /** Ends what runs in it, a machine too whose test has given up; the tap device goes with the namespace. */
   async remove(): Promise<void> {
-    for (const child of this.#servers) {
-      const exit = once(child, 'exit');
-      if (child.kill('SIGKILL')) await exit;
-    }
+    const { stdout } = await execa('ip', ['netns', 'pids', this.#name]);
+    for (const pid of stdout.split('\n').filter(Boolean)) killIfThere(Number(pid));
     await execa('ip', ['netns', 'delete', this.#name]);
   }
 }
