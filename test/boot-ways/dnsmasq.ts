@@ -71,7 +71,7 @@ export function dnsmasqTests(prepared: () => Prepared, server: string): void {
           said: new RegExp(`machine ${uuid}\\s[\\s\\S]*network \\w+ 10\\.0\\.0\\.1\\d\\d/24`),
           uuid,
           devices: network.card(),
-          memoryMiB: RAM_MIB.virtual,
+          memoryMiB: RAM_MIB,
           folder: root,
           within: network.within,
           pxe,

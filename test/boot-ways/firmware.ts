@@ -11,8 +11,8 @@ const SERIAL = 'type=11,value=io.systemd.stub.kernel-cmdline-extra=console=ttyS0
 
 /** For hanging, not for slowness. */
 export const TIMEOUT_MS = 900_000;
-/** What `docs/boot.md` says that machines need. */
-export const RAM_MIB = { virtual: 1024, generic: 2048 } as const;
+/** What `docs/boot.md` says that a machine needs. */
+export const RAM_MIB = 1024;
 
 /** A machine that is switched on. */
 export interface FirmwareStart {
