@@ -56,7 +56,7 @@ export interface BootImage {
   /** SHA-256 of the initrd, hexadecimal. */
   readonly initrdSha256: string;
   readonly parts: readonly BootPart[];
-  /** What takes the space in the part `system`, the largest first. */
+  /** What takes the space in the parts `system` and `modules`, the largest first. */
   readonly largest: readonly Share[];
 }
 
