@@ -65,10 +65,19 @@ export async function squashfsOfFolder(
   const root = join(work, 'root');
   await mkdir(root);
   const depth = from.split('/').length;
-  const args = ['--extract', '--file', tar, '--directory', root, '--strip-components', String(depth)];
+  const args = [
+    '--extract',
+    '--preserve-permissions',
+    '--file',
+    tar,
+    '--directory',
+    root,
+    '--strip-components',
+    String(depth),
+  ];
   const left = exclude.flatMap((pattern) => ['--exclude', pattern]);
   await said(execa('bsdtar', [...args, ...left, '--include', `${from}/*`], { env: ENV }));
-  const owner = ['-all-root', '-no-xattrs'];
+  const owner = ['-all-root', '-root-mode', '755', '-no-xattrs'];
   await said(execa('mksquashfs', [root, path, ...owner, ...QUIET, ...SQUASHFS_OPTIONS], { env: ENV }));
 }
 
