@@ -32,6 +32,8 @@ interface IpxeOptions {
   readonly token?: string;
 }
 
+/** Drivers are a part of their own. */
+const MODULES = 'usr/lib/modules/';
 const SERVER = /^https:\/\/[^/\s]+$/;
 const PULLED = /^[^\s/]+\/[^\s@]+@sha256:[0-9a-f]{64}$/;
 const CA = /^sha256:[0-9a-f]{64}$/;
@@ -172,9 +174,9 @@ async function build({ output, options }: Call<BuildOptions>): Promise<undefined
         ['initrd', formatBytes(made.initrdBytes), made.initrd],
         ...made.parts.flatMap(({ name, bytes }) => [
           [`  ${name}`, formatBytes(bytes), ''],
-          ...(name === 'system'
-            ? made.largest.map((share) => ['', '', `${formatBytes(share.bytes).padStart(8)} ${share.what}`])
-            : []),
+          ...made.largest
+            .filter(({ what }) => name === (what.startsWith(MODULES) ? 'modules' : 'system'))
+            .map((share) => ['', '', `${formatBytes(share.bytes).padStart(8)} ${share.what}`]),
         ]),
         ['UEFI', formatBytes(made.ukiBytes), made.uki],
         ['CD, USB', formatBytes(made.isoBytes), made.iso],

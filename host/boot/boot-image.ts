@@ -14,11 +14,14 @@ import { largestShares, type Share } from './contents.ts';
 import { ALIGNMENT, cpioOfTar } from './cpio.ts';
 import { type BootConfiguration, embeddedFiles } from './embedded.ts';
 import { firmwareArchive } from './firmware.ts';
-import { SQUASHFS_OPTIONS, squashfsOfLayers } from './squashfs.ts';
+import { SQUASHFS_OPTIONS, squashfsArchive, squashfsOfFolder, squashfsOfLayers } from './squashfs.ts';
 import { type BootVariant, bootSystem } from './system.ts';
 
 /** Where the agent's container lies in a boot image that holds it; `initrd/boot/root/usr/lib/iguana/agent-container.sh` looks there. */
 const AGENT_FILE = '/usr/lib/iguana/agent.squashfs';
+
+/** Drivers; `initrd/boot/root/init` mounts them before anything else, with two of them that `modules.sh` puts beside. */
+const MODULES = { from: './usr/lib/modules', at: '/usr/lib/iguana/modules.squashfs' } as const;
 
 /** Of what takes the space, so many are told. */
 const SHARES = 12;
@@ -40,7 +43,7 @@ export interface BootRequest extends BootConfiguration {
 
 /** A share of the initrd. */
 export interface BootPart {
-  readonly name: 'system' | 'firmware' | 'agent' | 'configuration';
+  readonly name: 'system' | 'modules' | 'firmware' | 'agent' | 'configuration';
   readonly bytes: number;
 }
 
@@ -53,7 +56,7 @@ export interface BootImage {
   /** SHA-256 of the initrd, hexadecimal. */
   readonly initrdSha256: string;
   readonly parts: readonly BootPart[];
-  /** What takes the space in the part `system`, the largest first. */
+  /** What takes the space in the parts `system` and `modules`, the largest first. */
   readonly largest: readonly Share[];
 }
 
@@ -75,31 +78,29 @@ export async function makeBootImage(paths: StatePaths, request: BootRequest): Pr
     const files = join(work, 'files');
     await makeTreeLayer(await embeddedFiles(request), `${files}.tar`);
     await cpioOfTar(`${files}.tar`, `${files}.cpio`);
-    const archives = [
-      system.initrd.path,
-      ...(firmware ? [firmware.path] : []),
-      ...(agent ? [agent.path] : []),
-      `${files}.cpio`,
-    ];
+    const parts = Object.entries({
+      system: system.initrd,
+      modules: system.modules,
+      firmware,
+      agent,
+      configuration: await sized(`${files}.cpio`),
+    }).flatMap(([name, part]) => (part ? [{ ...part, name: name as BootPart['name'] }] : []));
     const initrd = join(folder, 'initrd.img');
-    const sha256 = await concatenate(archives, join(work, 'initrd.img'));
+    const sha256 = await concatenate(
+      parts.map(({ path }) => path),
+      join(work, 'initrd.img'),
+    );
     await rename(join(work, 'initrd.img'), initrd);
     const kernel = join(folder, 'vmlinuz');
     await copyFile(system.kernel.path, `${work}/vmlinuz`);
     await rename(`${work}/vmlinuz`, kernel);
-    const configuration = (await stat(`${files}.cpio`)).size;
     return {
       kernel,
       kernelBytes: system.kernel.bytes,
       initrd,
       initrdBytes: (await stat(initrd)).size,
       initrdSha256: sha256,
-      parts: [
-        { name: 'system', bytes: system.initrd.bytes },
-        ...(firmware ? [{ name: 'firmware' as const, bytes: firmware.bytes }] : []),
-        ...(agent ? [{ name: 'agent' as const, bytes: agent.bytes }] : []),
-        { name: 'configuration', bytes: configuration },
-      ],
+      parts: parts.map(({ name, bytes }) => ({ name, bytes })),
       largest: system.largest,
     };
   } finally {
@@ -108,16 +109,19 @@ export async function makeBootImage(paths: StatePaths, request: BootRequest): Pr
 }
 
 type FileOf = Pick<Layer, 'path' | 'bytes'>;
+const sized = async (path: string): Promise<FileOf> => ({ path, bytes: (await stat(path)).size });
+
 /** Kernel and initrd without an agent and without configuration. */
 interface System {
   readonly initrd: FileOf;
   readonly kernel: FileOf;
+  /** Where they are not part of the initrd. */
+  readonly modules?: FileOf;
   readonly largest: readonly Share[];
 }
 
 /** What takes the space in another's is told by the tool that has made it. */
 async function foreignSystem({ kernel, initrd }: { kernel: string; initrd: string }): Promise<System> {
-  const sized = async (path: string): Promise<FileOf> => ({ path, bytes: (await stat(path)).size });
   return { kernel: await sized(kernel), initrd: await sized(initrd), largest: [] };
 }
 
@@ -127,16 +131,26 @@ async function systemArchive(
   onLine: (line: string) => void,
 ): Promise<System> {
   const tar = await bootSystem(variant, cache, onLine);
-  const initrd = await cachedLayer(cache, { initrd: tar.diffId }, async (path) => {
+  const initrd = await cachedLayer(cache, { initrd: tar.diffId, without: MODULES.from }, async (path) => {
     onLine('boot image: compressing the system');
-    await cpioOfTar(tar.path, path, ['./boot/*', './dev/*']);
+    await cpioOfTar(tar.path, path, ['./boot/*', './dev/*', `${MODULES.from}/*`]);
   });
+  const modules = await cachedLayer(
+    cache,
+    { modules: tar.diffId, ...MODULES, options: SQUASHFS_OPTIONS },
+    async (path) => {
+      onLine('boot image: compressing the drivers');
+      await squashfsArchive(MODULES.at, path, (filesystem, work) =>
+        squashfsOfFolder(tar.path, MODULES.from, [], filesystem, work),
+      );
+    },
+  );
   const kernel = await cachedLayer(cache, { kernel: tar.diffId }, async (path) => {
     await execa('bsdtar', ['--extract', '--to-stdout', '--file', tar.path, './boot/vmlinuz-*'], {
       stdout: { file: path },
     });
   });
-  return { initrd, kernel, largest: await largestShares(tar.path, SHARES) };
+  return { initrd, kernel, modules, largest: await largestShares(tar.path, SHARES) };
 }
 
 async function agentArchive(cache: string, onLine: (line: string) => void): Promise<Layer> {
@@ -144,15 +158,7 @@ async function agentArchive(cache: string, onLine: (line: string) => void): Prom
   const key = { initrd: layers.map(({ diffId }) => diffId), at: AGENT_FILE, options: SQUASHFS_OPTIONS };
   return await cachedLayer(cache, key, async (path) => {
     onLine('boot image: compressing the agent');
-    const work = await mkdtemp(`${path}.work-`);
-    try {
-      const filesystem = join(work, 'agent.squashfs');
-      await squashfsOfLayers(layers, filesystem);
-      await makeTreeLayer([{ path: AGENT_FILE, source: { file: filesystem } }], join(work, 'agent.tar'));
-      await cpioOfTar(join(work, 'agent.tar'), path);
-    } finally {
-      await rm(work, { recursive: true, force: true });
-    }
+    await squashfsArchive(AGENT_FILE, path, (filesystem) => squashfsOfLayers(layers, filesystem));
   });
 }
 

@@ -3,11 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { makeUserland, packagesOf, type Userland, userlandKey } from '../containers/debian.ts';
 import { cachedLayer, type Layer } from '../containers/layer.ts';
-import { cpioOfTar } from './cpio.ts';
+import { SQUASHFS_OPTIONS, squashfsArchive, squashfsOfFolder } from './squashfs.ts';
 
 const PACKAGES = fileURLToPath(new URL('../../initrd/boot/firmware.txt', import.meta.url));
 
-/** For cameras, displays, radios and phones, which no boot image has drivers for; and what is about the packages. */
+const FROM = './usr/lib/firmware';
+/** `initrd/boot/root/init` mounts it. */
+const AT = '/usr/lib/iguana/firmware.squashfs';
+
+/** For cameras, displays, radios and phones, which no boot image has drivers for. */
 const LEFT_OUT = [
   ...[
     'ti',
@@ -22,14 +26,9 @@ const LEFT_OUT = [
     'imx',
     'arm',
     'ti-keystone',
-    'intel/ipu',
-    'rtl_bt',
-    'rtlwifi',
-    'rtw88',
-    'rtw89',
-  ].map((folder) => `./usr/lib/firmware/${folder}/*`),
-  ...['./etc/*', './var/*', './usr/share/*'],
-];
+  ],
+  ...['intel/ipu', 'rtl_bt', 'rtlwifi', 'rtw88', 'rtw89'],
+].map((folder) => `${FROM}/${folder}/*`);
 
 /**
  * The archive with the firmware; from the cache, or made.
@@ -45,8 +44,11 @@ export async function firmwareArchive(folder: string, onLine: (line: string) => 
   const tar = await cachedLayer(folder, { firmware: userlandKey(userland) }, (path) =>
     makeUserland(userland, path, onLine),
   );
-  return await cachedLayer(folder, { firmware: tar.diffId, without: LEFT_OUT }, async (path) => {
+  const key = { firmware: tar.diffId, from: FROM, at: AT, without: LEFT_OUT, options: SQUASHFS_OPTIONS };
+  return await cachedLayer(folder, key, async (path) => {
     onLine('boot image: compressing the firmware');
-    await cpioOfTar(tar.path, path, LEFT_OUT);
+    await squashfsArchive(AT, path, (filesystem, work) =>
+      squashfsOfFolder(tar.path, FROM, LEFT_OUT, filesystem, work),
+    );
   });
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Keeps the kernel modules that a boot image can need ($2: `virtual` or `generic`) in the root $1, and packs them so that the archive
-# around them can compress them.
+# Keeps the kernel modules that a boot image can need ($2: `virtual` or `generic`) in the root $1, not compressed: the filesystem that they
+# are put into compresses all of them together. What is needed to mount that is put beside.
 set -eu
 cd "$1"
 version=$(ls usr/lib/modules)
@@ -20,7 +20,9 @@ rm -rf kernel/fs/ceph kernel/fs/smb kernel/fs/nfs* kernel/fs/ocfs2 kernel/fs/gfs
 rm -rf kernel/fs/coda kernel/fs/jfs kernel/fs/nilfs2 kernel/fs/reiserfs kernel/fs/ubifs kernel/fs/jffs2 kernel/fs/ufs kernel/fs/hfs*
 rm -rf kernel/fs/bcachefs kernel/fs/befs kernel/fs/qnx* kernel/fs/sysv kernel/fs/minix kernel/fs/omfs kernel/fs/romfs kernel/fs/9p kernel/net/9p
 rm -rf kernel/net/sunrpc kernel/net/netfilter/ipset kernel/net/netfilter/ipvs kernel/drivers/md/dm-vdo kernel/drivers/target
-rm -rf kernel/virt kernel/arch/x86/kvm
+rm -rf kernel/virt kernel/arch/x86/kvm kernel/drivers/vhost kernel/drivers/vdpa kernel/drivers/vfio kernel/drivers/accel
+# No container has a network of its own, so nothing filters.
+rm -rf kernel/net/netfilter kernel/net/*/netfilter kernel/net/rxrpc kernel/net/smc kernel/net/kcm kernel/net/hsr kernel/net/qrtr
 case $2 in
   virtual) rm -rf kernel/drivers/usb/serial kernel/drivers/usb/gadget kernel/drivers/mtd ;;
 esac
@@ -33,4 +35,9 @@ rm -f usr/lib/modules/"$version"/modules.*map
 cd usr/lib/modules/"$version"
 for module in scsi_mod sd_mod ahci nvme virtio_scsi virtio_blk virtio_net loop overlay squashfs ext4 xfs btrfs vfat; do
   grep -q "/$module\.ko" modules.dep modules.builtin || { echo "the boot image would have no module $module" >&2; exit 1; }
+done
+mkdir -p ../../iguana
+for module in loop squashfs; do
+  ! grep "/$module\.ko:." modules.dep || { echo "the module $module needs others, which ../root/init does not load" >&2; exit 1; }
+  find kernel -name "$module.ko" -exec cp {} ../../iguana/ \;
 done

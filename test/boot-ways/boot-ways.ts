@@ -1,36 +1,30 @@
-/** What `iguana boot build` makes beside kernel and initrd: firmware starts it, over HTTP and from a USB stick. */
+/** What `iguana boot build` makes beside kernel and initrd: firmware starts it, from the network and from a USB stick. */
 import { createHash } from 'node:crypto';
 import { createReadStream, mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { Client, Connection } from '@temporalio/client';
 import { execa } from 'execa';
-import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { bootEndpoint } from '../../gateway/boot/endpoint.ts';
-import { BootTargets } from '../../gateway/boot/targets.ts';
+import { Authority } from '../../gateway/authority/authority.ts';
+import { gatewayKeys } from '../../gateway/authority/keys.ts';
 import { makeBootImage } from '../../host/boot/boot-image.ts';
 import { type BootMedia, makeBootMedia } from '../../host/boot/media.ts';
 import { makeUki } from '../../host/boot/uki.ts';
 import { gatewayPaths } from '../../host/enrolment/paths.ts';
 import { statePaths } from '../../host/state.ts';
-import { startUntil } from './firmware.ts';
+import { dnsmasqTests } from './dnsmasq.ts';
+import { RAM_MIB, startUntil, TIMEOUT_MS } from './firmware.ts';
 
-const MACHINE = '0b1b2c3d-0000-4000-8000-00000000000';
+const MACHINE = '0b1b2c3d-0000-4000-8000-000000000002';
 /** Nobody is there: what it says comes out of the initrd that firmware has loaded. */
 const SERVER = 'https://embedded.example:7281';
-/** For hanging, not for slowness. */
-const TIMEOUT_MS = 900_000;
-/** What `docs/boot.md` says that machines need. */
-const RAM_MIB = { virtual: 1024, generic: 2048 };
 const SECTOR = 512;
 const MB = 1e6;
 const REQUEST = {
   baked: true,
   server: SERVER,
-  ca: `sha256:${'a'.repeat(64)}`,
   onLine: () => undefined,
 } as const;
 
@@ -38,26 +32,20 @@ const REQUEST = {
 export function bootWaysTests(): void {
   describe('ways to boot', { concurrent: false }, () => {
     let root: string;
+    let state: string;
+    let ca: string;
     let boot: { readonly kernel: string; readonly initrd: string };
     let media: BootMedia;
     beforeAll(async () => {
       root = mkdtempSync(join(tmpdir(), 'iguana-boot-ways-'));
-      boot = await makeBootImage(statePaths(), { ...REQUEST, variant: 'virtual', folder: root });
+      state = join(root, 'state');
+      ca = (await Authority.open(await gatewayKeys(gatewayPaths({ root: state })))).digest;
+      boot = await makeBootImage(statePaths(), { ...REQUEST, ca, variant: 'virtual', folder: root });
       media = await makeBootMedia(statePaths(), boot, root, () => undefined);
     }, TIMEOUT_MS);
     afterAll(async () => {
       if (root) await rm(root, { recursive: true, force: true });
     });
-
-    /** The console, up to where userland has read who the machine is. */
-    const started = async (last: number, devices: readonly string[], memoryMiB: number): Promise<string> =>
-      await startUntil(
-        new RegExp(`machine ${MACHINE}${last}`),
-        `${MACHINE}${last}`,
-        devices,
-        memoryMiB,
-        root,
-      );
 
     it('are the same bytes when they are made again', async () => {
       const again = await makeBootMedia(
@@ -110,42 +98,12 @@ export function bootWaysTests(): void {
       );
     });
 
-    it('start a machine whose firmware fetches the program over HTTP', { timeout: TIMEOUT_MS }, async () => {
-      const connection = Connection.lazy({ address: '127.0.0.1:1' });
-      const logger = pino({ level: 'silent' });
-      const server = bootEndpoint({
-        folder: root,
-        host: '127.0.0.1',
-        port: 0,
-        commandLine: '',
-        ca: '',
-        gatewayPort: 0,
-        targets: new BootTargets(new Client({ connection }), gatewayPaths({ root }), logger),
-        logger,
-      });
-      try {
-        const { port } = new URL(await server.listen({ host: '127.0.0.1', port: 0 }));
-        const said = await started(
-          1,
-          [
-            ...['-netdev', `user,id=net,bootfile=http://10.0.2.2:${port}/boot/iguana.efi`],
-            ...['-device', 'virtio-net-pci,netdev=net,romfile=,bootindex=0'],
-          ],
-          RAM_MIB.virtual,
-        );
-        expect(said).toContain('Start HTTP Boot');
-        expect(said).toContain(`server ${SERVER}`);
-      } finally {
-        await server.close();
-        await connection.close();
-      }
-    });
-
     it('start a machine from a USB stick, with drivers and firmware of real ones', {
       timeout: TIMEOUT_MS,
     }, async () => {
       const image = await makeBootImage(statePaths(), {
         ...REQUEST,
+        ca,
         variant: 'generic',
         firmware: true,
         folder: join(root, 'generic'),
@@ -153,20 +111,25 @@ export function bootWaysTests(): void {
       const sizes = new Map(image.parts.map(({ name, bytes }) => [name, bytes]));
       expect(sizes.get('firmware')).toBeGreaterThan(MB);
       expect(image.kernelBytes + image.initrdBytes - (sizes.get('firmware') ?? 0)).toBeLessThan(150 * MB);
+      expect(sizes.get('modules')).toBeGreaterThan(MB);
       const { iso } = await makeBootMedia(statePaths(), image, join(root, 'generic'), () => undefined);
-      const said = await started(
-        2,
-        [
+      const said = await startUntil({
+        said: new RegExp(`machine ${MACHINE}\\s[\\s\\S]*network \\w+ 10\\.0\\.2\\.15/24`),
+        uuid: MACHINE,
+        devices: [
           ...['-drive', `if=none,id=stick,format=raw,readonly=on,file=${iso}`],
           ...['-device', 'qemu-xhci', '-device', 'usb-storage,drive=stick,bootindex=0'],
-          // Without a network it would wait for one before it says who it is.
-          ...['-netdev', 'user,id=net', '-device', 'virtio-net-pci,netdev=net,romfile='],
+          // Its driver lets it work only after it has loaded firmware into it.
+          ...['-netdev', 'user,id=net', '-device', 'i82551,netdev=net,romfile='],
         ],
-        RAM_MIB.generic,
-      );
+        memoryMiB: RAM_MIB,
+        folder: root,
+      });
       expect(said).toMatch(/starting Boot\S+ "UEFI .* USB/);
       expect(said).toContain(`server ${SERVER}`);
     });
+
+    dnsmasqTests(() => ({ root, state }), SERVER);
   });
 }
 

@@ -14,6 +14,7 @@ import { Iguana } from '../../client/library.ts';
 import { openEngine } from '../../host/engine/open.ts';
 import { findServer } from '../../host/server-record.ts';
 import { type StatePaths, statePaths } from '../../host/state.ts';
+import { killIfThere } from '../support/kill.ts';
 
 const SERVER = fileURLToPath(new URL('../../worker/server.ts', import.meta.url));
 
@@ -126,14 +127,6 @@ export class Site {
         ),
       )
       .map((line) => Number.parseInt(line.trim(), 10));
-  }
-}
-
-function killIfThere(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }
 }
 

@@ -107,6 +107,7 @@ export function pulledAgentTests(): void {
         ...request,
         folder: join(root, 'dracut'),
         system: dracut,
+        firmware: true,
       });
       await machine.start({ ...theirs, commandLine: 'console=ttyS0 quiet panic=10' });
       await install.until('the agent in the other boot image', (status) => status.boots?.length === 2);

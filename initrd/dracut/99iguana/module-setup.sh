@@ -39,7 +39,8 @@ install() {
     chmod 0755 "$initdir/usr/lib/podman/netavark"
 
     # shellcheck disable=SC2154
-    cp -a --no-preserve=ownership "$moddir/root/." "$initdir/"
+    # `init` is a link to systemd by now, which must not be written through.
+    cp -a --no-preserve=ownership --remove-destination "$moddir/root/." "$initdir/"
     chmod 0755 "$initdir"/usr/lib/iguana/*
 
     # shellcheck disable=SC2154

@@ -114,6 +114,10 @@ hand_over() {
     exec systemctl reboot
   fi
   say "going on with the installed system"
+  # systemd deletes what it leaves, which frees the memory of drivers and firmware only where nothing holds them.
+  for held in /usr/lib/modules /usr/lib/iguana/firmware; do
+    ! mountpoint --quiet "$held" || umount --lazy "$held"
+  done
   # systemd leaves only what calls itself an initrd. Under that name from the start it would start other units, so it learns it now.
   : >/etc/initrd-release
   why=$( (systemctl daemon-reexec && systemctl --no-block switch-root "$sysroot") 2>&1) ||
