@@ -1,118 +1,109 @@
 /**
- * The boot image: its size, the memory that it needs, and the time from power on to the agent's first poll, by phase, in QEMU without
- * hardware virtualisation. `node bench/boot.ts [ROUNDS [MEMORY…]]`: memory in MiB, the boots in less than the first tell where it ends.
+ * The boot image: its size, the time from power on to the agent's first poll by phase, with the agent in it and pulled, and the memory that it
+ * needs. `node bench/boot.ts [ROUNDS [MIB…]]`: default 3 rounds in 1 GiB, then one start in each of 896, 768, 640 and 512 MiB.
  */
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { QEMU } from '../activities/power/qemu-arguments.ts';
-import { type BootImage, makeBootImage } from '../host/boot/boot-image.ts';
+import { type BootImage, type BootRequest, makeBootImage } from '../host/boot/boot-image.ts';
 import { statePaths } from '../host/state.ts';
 import { Fleet } from '../test/gateway/harness/fleet.ts';
 import { machineIdOf } from '../test/gateway/harness/site.ts';
+import { endAll } from '../test/image/servers/at-end.ts';
+import { makeCertificates } from '../test/image/servers/certificates.ts';
+import { startRegistry } from '../test/image/servers/registry.ts';
+import { pushAgent } from '../test/machine/push-agent.ts';
+import { Signing } from '../test/machine/signing.ts';
 import { machineQueue } from '../workflows/api.ts';
+import { type Outcome, startMachine } from './boot-machine.ts';
+import { median } from './write-timing.ts';
 
 const ROUNDS = Number(process.argv[2] ?? 3);
-const MEMORY_MIB = process.argv.length > 3 ? process.argv.slice(3).map(Number) : [1024, 768, 640, 512];
-/** As one thread for each processor: a boot that panics (see `ACCELERATION`) is told, and not counted. */
-const ACCELERATION = ['-accel', 'tcg,thread=multi', '-cpu', 'max,cx16=off,la57=off,avx=off,avx2=off'];
+const LESS_MIB = process.argv.length > 3 ? process.argv.slice(3).map(Number) : [896, 768, 640, 512];
+const MIB = 1024;
+/** The host, as guests of QEMU's user network see it. */
 const HOST = '10.0.2.2';
-const TIMEOUT_MS = 180_000;
 /** `TASK_QUEUE_TYPE_ACTIVITY` of Temporal's API. */
 const ACTIVITIES = 2;
-
-/** What a console says at the end of each phase. */
-const PHASES = [
-  ['kernel', /Welcome to/],
-  ['system', /iguana\[\d+\]: server |^server /m],
-  ['drivers', /machine [0-9a-f]{8}-/],
-  ['network', /network \w+ 10\./],
-  ['container', /starting the agent/],
-  ['enrolment', /enrolled/],
-] as const;
 
 const folder = mkdtempSync(join(tmpdir(), 'iguana-bench-boot-'));
 const fleet = await Fleet.start();
 const gateway = await fleet.site.start({ names: ['localhost', HOST] });
 let machines = 0;
 
-/** Seconds from power on to the end of each phase; none where it did not come so far. */
-async function boot({ kernel, initrd }: BootImage, memoryMiB: number): Promise<ReadonlyMap<string, number>> {
-  const id = machineIdOf(++machines);
-  const words = [
-    ...['console=ttyS0', 'quiet', 'panic=5', 'systemd.show_status=1'],
-    ...[`iguana.server=https://${HOST}:${gateway.port}`, `iguana.ca=${gateway.authority.digest}`],
-    `iguana.token=${await fleet.site.token()}`,
-    ...(process.env.WORDS ?? '').split(' '),
-  ].join(' ');
-  const since = performance.now();
-  const child = spawn(
-    QEMU,
-    [
-      ...['-machine', 'q35', ...ACCELERATION, '-m', String(memoryMiB), '-smp', '2', '-no-reboot'],
-      ...['-nodefaults', '-nographic', '-display', 'none', '-serial', 'stdio', '-uuid', id],
-      ...['-kernel', kernel, '-initrd', initrd, '-append', words],
-      ...[
-        '-device',
-        'virtio-rng-pci',
-        '-netdev',
-        'user,id=net',
-        '-device',
-        'virtio-net-pci,netdev=net,romfile=',
-      ],
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  const ended = once(child, 'exit');
-  const times = new Map<string, number>();
-  const now = () => (performance.now() - since) / 1000;
-  let said = '';
-  child.stdout.on('data', (text: Buffer) => {
-    said += text.toString();
-    if (process.env.SHOW) process.stderr.write(text.toString().replace(/^/gm, `${now().toFixed(1)} `));
-    for (const [phase, end] of PHASES) if (!times.has(phase) && end.test(said)) times.set(phase, now());
+/** A machine that nobody knows yet, in a boot image. */
+async function start({ kernel, initrd }: BootImage, memoryMiB: number): Promise<Outcome> {
+  const machineId = machineIdOf(++machines);
+  const told = `iguana.server=https://${HOST}:${gateway.port} iguana.ca=${gateway.authority.digest} iguana.token=${await fleet.site.token()}`;
+  return await startMachine({ kernel, initrd, commandLine: told, machineId, memoryMiB }, async () => {
+    const { pollers } = await fleet.client.workflowService.describeTaskQueue({
+      namespace: 'default',
+      taskQueue: { name: machineQueue(machineId) },
+      taskQueueType: ACTIVITIES,
+    });
+    return (pollers ?? []).length > 0;
   });
-  try {
-    while (child.exitCode === null && now() * 1000 < TIMEOUT_MS) {
-      if (await polls(id)) {
-        times.set('poll', now());
-        return times;
-      }
-      await sleep(100);
-    }
-    console.error(`no agent in ${memoryMiB} MiB: ${said.trimEnd().split('\n').slice(-3).join(' | ')}`);
-    return times;
-  } finally {
-    child.kill('SIGKILL');
-    await ended;
-  }
 }
 
-async function polls(machineId: string): Promise<boolean> {
-  const { pollers } = await fleet.client.workflowService.describeTaskQueue({
-    namespace: 'default',
-    taskQueue: { name: machineQueue(machineId) },
-    taskQueueType: ACTIVITIES,
-  });
-  return (pollers ?? []).length > 0;
+/** With the agent signed in a registry, which is asked for it at each start. */
+async function pulledRequest(): Promise<Partial<BootRequest>> {
+  const [tls, signing] = await Promise.all([makeCertificates(HOST), Signing.create()]);
+  const { host } = await startRegistry({ tls });
+  const agent = `${host.replace('127.0.0.1', HOST)}/iguana/agent`;
+  const digest = await pushAgent(`${host}/iguana/agent`);
+  await signing.sign(`${host}/iguana/agent@${digest}`, agent);
+  return {
+    baked: false,
+    agent: `${agent}@${digest}`,
+    agentKey: await readFile(`${signing.keys}.pub`, 'utf8'),
+    registryCa: await readFile(tls.ca, 'utf8'),
+  };
 }
+
+/** Medians of the times at which phases ended, one machine after the other. */
+async function measure(image: BootImage): Promise<Record<string, number>> {
+  const outcomes: Outcome[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const outcome = await start(image, MIB);
+    if (outcome.times.has('poll')) outcomes.push(outcome);
+    else console.error(`not counted, since its agent never polled: ${outcome.last}`);
+  }
+  const row: Record<string, number> = {};
+  for (const phase of outcomes[0]?.times.keys() ?? [])
+    row[phase] = rounded(median(outcomes.map(({ times }) => times.get(phase) ?? Number.NaN)));
+  row['CPU s'] = rounded(median(outcomes.map(({ cpuSeconds }) => cpuSeconds)));
+  return row;
+}
+
+const rounded = (value: number): number => Math.round(value * 10) / 10;
 
 try {
-  const image = await makeBootImage(statePaths(), {
-    variant: 'virtual',
-    baked: true,
-    folder,
-    onLine: console.error,
+  const request: BootRequest = { variant: 'virtual', baked: true, folder, onLine: console.error };
+  const baked = await makeBootImage(statePaths(), request);
+  const pulled = await makeBootImage(statePaths(), {
+    ...request,
+    ...(await pulledRequest()),
+    folder: join(folder, 'pulled'),
   });
-  for (let round = 0; round < ROUNDS; round++) {
-    const times = await boot(image, 1024);
-    console.log(JSON.stringify(Object.fromEntries([...times].map(([k, v]) => [k, Number(v.toFixed(1))]))));
+  const megabytes = Object.fromEntries(
+    [
+      ['kernel', baked.kernelBytes] as const,
+      ...baked.parts.map(({ name, bytes }) => [name, bytes] as const),
+    ].map(([name, bytes]) => [name, rounded(bytes / 1e6)]),
+  );
+  const seconds = { 'agent in it': await measure(baked), 'agent pulled': await measure(pulled) };
+  const memory: Record<string, string> = {};
+  for (const mib of LESS_MIB) {
+    const { times, last } = await start(baked, mib);
+    memory[`${mib} MiB`] = times.has('poll') ? 'polls' : `does not: ${last}`;
   }
-  void MEMORY_MIB;
+  console.table({ 'size, MB': megabytes });
+  console.table(seconds);
+  console.table(memory);
+  console.log(JSON.stringify({ megabytes, seconds, memory }));
 } finally {
   await fleet.stop();
+  await endAll();
   rmSync(folder, { recursive: true, force: true });
 }

@@ -3,20 +3,17 @@ import { mkdtempSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeBootImage } from '../../host/boot/boot-image.ts';
-import { ensureAgentImage } from '../../host/containers/agent.ts';
-import { openEngine } from '../../host/engine/open.ts';
 import { freePort } from '../../host/free-port.ts';
 import { statePaths } from '../../host/state.ts';
 import { CommandLine } from '../client/command.ts';
 import { makeCertificates } from '../image/servers/certificates.ts';
-import { folderWith } from '../image/servers/folder.ts';
 import { startRegistry } from '../image/servers/registry.ts';
 import { Site } from '../install/site.ts';
 import { dracutSystem } from './dracut-system.ts';
 import { HOST, MachineInstall } from './machine-install.ts';
+import { pushAgent } from './push-agent.ts';
 import { Signing } from './signing.ts';
 import { VirtualMachine } from './virtual-machine.ts';
 
@@ -42,14 +39,6 @@ export function pulledAgentTests(): void {
       await site?.remove();
     });
 
-    /** Puts the agent of these sources into a registry. @returns its digest there */
-    async function push(to: string): Promise<string> {
-      const tag = await ensureAgentImage(await openEngine(statePaths()), statePaths(), () => undefined);
-      const digest = join(folderWith(), 'digest');
-      await execa('podman', ['push', '--tls-verify=false', '--digestfile', digest, tag, `docker://${to}`]);
-      return (await readFile(digest, 'utf8')).trim();
-    }
-
     it('runs when it is signed by the key of the boot image, and not before', {
       timeout: TIMEOUT_MS,
     }, async () => {
@@ -59,7 +48,7 @@ export function pulledAgentTests(): void {
         Signing.create(),
       ]);
       const registry = await startRegistry({ tls });
-      const digest = await push(`${registry.host}/iguana/agent`);
+      const digest = await pushAgent(`${registry.host}/iguana/agent`);
       // As the guest calls it.
       const agent = `${registry.host.replace('127.0.0.1', HOST)}/iguana/agent`;
       const signWith = async (keys: Signing) =>

@@ -1,6 +1,5 @@
 /** Signing containers, as the owner of a key does. */
 import { join } from 'node:path';
-import { expect } from 'vitest';
 import { type Cosign, cosign } from '../image/cosign/cosign.ts';
 import { folderWith } from '../image/servers/folder.ts';
 
@@ -20,8 +19,9 @@ export class Signing {
   static async create(): Promise<Signing> {
     const run = await cosign();
     const folder = folderWith();
-    expect(await run(['generate-key-pair'], { cwd: folder, env: PASSWORD })).toMatchObject({ exitCode: 0 });
-    return new Signing(join(folder, 'cosign'), run);
+    const signing = new Signing(join(folder, 'cosign'), run);
+    await signing.#run(['generate-key-pair'], folder);
+    return signing;
   }
 
   /**
@@ -39,13 +39,19 @@ export class Signing {
       '--allow-insecure-registry',
     ];
     const args = [...words, '--sign-container-identity', identity, image];
-    expect(await this.#cosign(args, { env: PASSWORD })).toMatchObject({ exitCode: 0 });
+    await this.#run(args);
   }
 
   /** Signs a file; the signature is put beside it. */
   async signFile(path: string): Promise<void> {
     const words = ['sign-blob', '--key', `${this.keys}.key`, '--tlog-upload=false', '--yes'];
     const args = [...words, '--output-signature', `${path}.sig`, path];
-    expect(await this.#cosign(args, { env: PASSWORD })).toMatchObject({ exitCode: 0 });
+    await this.#run(args);
+  }
+
+  /** @throws Error with what cosign said */
+  async #run(args: readonly string[], cwd?: string): Promise<void> {
+    const { exitCode, said } = await this.#cosign(args, { env: PASSWORD, ...(cwd && { cwd }) });
+    if (exitCode !== 0) throw new Error(`cosign ${args[0]}: ${said}`);
   }
 }
