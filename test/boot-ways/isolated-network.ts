@@ -1,11 +1,17 @@
 /** A network of its own for one machine of QEMU's: a namespace with a tap device, out of which no way leads. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { execa } from 'execa';
+import { withLock } from '../../host/lock.ts';
+import { statePaths } from '../../host/state.ts';
 import { killIfThere } from '../support/kill.ts';
 
 /** Names in a namespace are nobody else's. */
 const TAP = 'tap0';
+/** The namespace's name ends with the process that has made it. */
+const PREFIX = 'iguana-test-';
 
 /** Made by {@link IsolatedNetwork.make}; whoever makes it removes it. */
 export class IsolatedNetwork {
@@ -23,7 +29,8 @@ export class IsolatedNetwork {
    * @throws Error with what ip(8) said; nothing is left behind then
    */
   static async make(address: string): Promise<IsolatedNetwork> {
-    const name = `iguana-test-${process.pid}`;
+    await withLock(join(statePaths().cache, 'test/networks.lock'), removeAbandoned);
+    const name = `${PREFIX}${process.pid}`;
     await execa('ip', ['netns', 'add', name]);
     const network = new IsolatedNetwork(name);
     try {
@@ -82,8 +89,19 @@ export class IsolatedNetwork {
 
   /** Ends what runs in it, a machine too whose test has given up; the tap device goes with the namespace. */
   async remove(): Promise<void> {
-    const { stdout } = await execa('ip', ['netns', 'pids', this.#name]);
-    for (const pid of stdout.split('\n').filter(Boolean)) killIfThere(Number(pid));
-    await execa('ip', ['netns', 'delete', this.#name]);
+    await removeNamespace(this.#name);
   }
+}
+
+async function removeNamespace(name: string): Promise<void> {
+  const { stdout } = await execa('ip', ['netns', 'pids', name]);
+  for (const pid of stdout.split('\n').filter(Boolean)) killIfThere(Number(pid));
+  await execa('ip', ['netns', 'delete', name]);
+}
+
+/** Those of tests that were killed, also of one that had this process's id. */
+async function removeAbandoned(): Promise<void> {
+  const { stdout } = await execa('ip', ['netns', 'list']);
+  for (const [, name = '', pid = ''] of stdout.matchAll(new RegExp(`^(${PREFIX}(\\d+))\\b`, 'gm')))
+    if (Number(pid) === process.pid || !existsSync(`/proc/${pid}`)) await removeNamespace(name);
 }
