@@ -64,7 +64,7 @@ async function counted<T>(device: string, action: () => Promise<T>) {
   };
 }
 
-const image = await referenceImage('first');
+const image = await referenceImage();
 const layout = await packReference(image.raw, 'first');
 const server = await serveFolder(benchFolder());
 const reference = `${server.url}/${basename(layout)}`;

@@ -2,7 +2,7 @@
 import { rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { benchFolder } from './write-image.ts';
+import { benchFolder, type Release } from './write-image.ts';
 
 /** The `iguana` command, as words. */
 export const iguana = ['../node_modules/.bin/node', '../client/main.ts'].map(
@@ -10,7 +10,7 @@ export const iguana = ['../node_modules/.bin/node', '../client/main.ts'].map(
 );
 
 /** @returns the layout folder, which is kept in the cache; another packer needs another one: remove it */
-export async function packReference(raw: string, release: 'first' | 'next'): Promise<string> {
+export async function packReference(raw: string, release: Release): Promise<string> {
   const folder = join(benchFolder(), `layout-${release}`);
   const isThere = await stat(folder).then(
     () => true,

@@ -52,7 +52,7 @@ async function measure(kind: TargetKind, all: readonly Contender[], image: Refer
   return times;
 }
 
-const image = await referenceImage('first');
+const image = await referenceImage();
 const layout = await packReference(image.raw, 'first');
 const server = await serveFolder(benchFolder());
 try {

@@ -34,7 +34,9 @@ export class Fetcher {
   async fetch(chunks: readonly BatchChunk[]): Promise<Packed> {
     return await Promise.all(
       rangesOf(chunks).map(async ({ pack, offset, end }) => {
-        const data = await this.#source.range(this.#pack(pack), offset, end - offset, this.#signal);
+        const data = await this.#source.range(this.#pack(pack), offset, end - offset, {
+          signal: this.#signal,
+        });
         return { pack, offset, bytes: ownBytes(data) };
       }),
     );
