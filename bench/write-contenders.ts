@@ -1,5 +1,5 @@
 /** Who writes in the benchmark: command lines of bash, each ending when everything is on the disk. */
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import type { ReferenceImage } from './write-image.ts';
 
 /** One way to write the image, or a limit. */
@@ -27,8 +27,10 @@ export function contenders({
 }): readonly Contender[] {
   const served = (path: string): string => `${url}/${basename(path)}`;
   const root = new URL('..', import.meta.url).pathname;
+  const state = join(layout, '../iguana-state');
   const write = (target: string, more = ''): string =>
-    `${root}node_modules/.bin/node ${root}client/main.ts image write ${served(layout)} ${target} --yes --unsigned ${more} >/dev/null`;
+    // A disk that Iguana has never seen, as it is for the others.
+    `rm -rf ${state}; IGUANA_STATE=${state} ${root}node_modules/.bin/node ${root}client/main.ts image write ${served(layout)} ${target} --yes --unsigned ${more} >/dev/null`;
   const dd = 'bs=4M iflag=fullblock status=none';
   return [
     { name: 'iguana', writes: 'image', command: (target) => write(target, '--no-read-back') },

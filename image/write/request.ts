@@ -5,7 +5,10 @@ import type { Tally } from './batch.ts';
 import type { ByteRange } from './flusher.ts';
 
 /** One part of an image: its verified table, {@link ChunkTable}. */
-export type WritePart = Pick<ChunkTable, 'sizeBytes' | 'dataBytes' | 'maxChunkBytes' | 'packs' | 'chunks'>;
+export type WritePart = Pick<
+  ChunkTable,
+  'sizeBytes' | 'dataBytes' | 'maxChunkBytes' | 'packs' | 'count' | 'at' | 'chunks'
+>;
 
 /** What is written where. */
 export interface WriteRequest {
