@@ -9,6 +9,11 @@ export const iguana = ['../node_modules/.bin/node', '../client/main.ts'].map(
   (path) => new URL(path, import.meta.url).pathname,
 );
 
+/** What the launcher gives Node: it keeps what it has compiled. */
+export const launcherEnv = {
+  NODE_COMPILE_CACHE: new URL('../node_modules/.cache/node-compile', import.meta.url).pathname,
+};
+
 /** @returns the layout folder, which is kept in the cache; another packer needs another one: remove it */
 export async function packReference(raw: string, release: Release): Promise<string> {
   const folder = join(benchFolder(), `layout-${release}`);

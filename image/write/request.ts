@@ -31,7 +31,7 @@ export interface WriteRequest {
   readonly onProgress?: (progress: WriteProgress) => void;
   /** Stops between chunks; what is flushed stays, and nothing boots from it. */
   readonly signal?: AbortSignal;
-  /** Worker threads; default one for each core, at most 4: each needs about 40 MiB. */
+  /** Worker threads; default one for each core, at most 4: each needs about 50 MiB. */
   readonly threads?: number;
 }
 
