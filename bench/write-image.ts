@@ -18,6 +18,8 @@ export interface ReferenceImage {
   readonly raw: string;
   readonly zst: string;
   readonly gz: string;
+  /** Clusters compressed with zstd. */
+  readonly qcow2: string;
   /** For bmaptool: which blocks are allocated, with their digests. */
   readonly bmap: string;
   /** The allocated blocks alone, one after the other. */
@@ -65,6 +67,10 @@ export async function referenceImage(): Promise<ReferenceImage> {
   const bmap = await made('bmap', 'bmaptool -q create -o "$out" "$raw"');
   const zst = await made('raw.zst', 'zstd -q -9 -T0 -o "$out" "$raw"');
   const gz = await made('raw.gz', 'gzip -6 <"$raw" >"$out"');
+  const qcow2 = await made(
+    'qcow2',
+    'qemu-img convert -c -m 4 -W -f raw -O qcow2 -o compression_type=zstd "$raw" "$out"',
+  );
   const allocated = await made(
     'allocated',
     // The ranges of the bmap are whole blocks of 4096 bytes, first and last one.
@@ -74,7 +80,7 @@ export async function referenceImage(): Promise<ReferenceImage> {
   );
   const allocatedZst = await made('allocated.zst', `zstd -q -9 -T0 -o "$out" "\${raw%.raw}.allocated"`);
   const { size: allocatedBytes } = await stat(allocated);
-  return { raw, zst, gz, bmap, allocated, allocatedZst, sizeBytes, allocatedBytes };
+  return { raw, zst, gz, qcow2, bmap, allocated, allocatedZst, sizeBytes, allocatedBytes };
 }
 
 async function exists(path: string): Promise<boolean> {
