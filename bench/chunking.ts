@@ -11,7 +11,7 @@ import { CHUNK } from '../image/format/table-layout.ts';
 import { type BoundaryRule, byContent, byFileEndOrContent, type ChunkSizes } from '../image/pack/chunking.ts';
 import { cut, type RawChunk } from '../image/pack/cut.ts';
 import { openInput } from '../image/pack/input.ts';
-import { referenceImage } from './write-image.ts';
+import { referenceDisk } from './write-image.ts';
 
 const KIB = 2 ** 10;
 const MIB = 2 ** 20;
@@ -148,7 +148,7 @@ async function compareDigests(path: string): Promise<string[][]> {
   ]);
 }
 
-const [first, next] = [(await referenceImage('first')).raw, (await referenceImage('next')).raw];
+const [first, next] = [(await referenceDisk('first')).raw, (await referenceDisk('made-anew')).raw];
 console.log(`blocks of ${BLOCK_BYTES} bytes; rates in MiB of raw bytes for a second of one core`);
 const chunking = await compareChunking(first, next);
 const levels = await compareLevels(first);

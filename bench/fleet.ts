@@ -2,7 +2,7 @@
  * `node bench/fleet.ts [--fleets 1,2,5,…] [--json]`: many machines write one image from one server at once.
  *
  * Each machine is a process with a small target in memory; all begin at one signal, when all have started. Counted are the time until the
- * last one has finished, what the server's processor did, and how evenly the machines were served (Jain's index of their rates: 1 where all
+ * last one has finished, what the server's processor and those of the machines did, and how evenly the machines were served (Jain's index of their rates: 1 where all
  * are equal, 1/n where one has all). Every target is compared with the source. Server and machines share the processor of one
  * host: what each machine takes from it is the same for any size of the fleet, so what grows beside it is the server.
  */
@@ -57,10 +57,10 @@ async function startMachine(reference: string, index: number) {
   const lines = child.iterable();
   await lines.next();
   return {
-    write: async (): Promise<number> => {
+    write: async (): Promise<{ seconds: number; cpuSeconds: number }> => {
       child.stdin?.write('go\n');
       const { stdout } = await child;
-      return Number(stdout.split('\n').at(-1));
+      return JSON.parse(stdout.split('\n').at(-1) ?? '');
     },
     check: () => requireEqual(RAW, target, IMAGE_BYTES),
   };
@@ -71,7 +71,8 @@ async function measure(size: number, server: Server, reference: string) {
   for (let index = 0; index < size; index += 1) machines.push(await startMachine(reference, index));
   const cpuBefore = await server.cpuSeconds();
   const start = performance.now();
-  const seconds = await Promise.all(machines.map((machine) => machine.write()));
+  const written = await Promise.all(machines.map((machine) => machine.write()));
+  const seconds = written.map((one) => one.seconds);
   const totalSeconds = (performance.now() - start) / 1000;
   const serverCpuSeconds = (await server.cpuSeconds()) - cpuBefore;
   for (const machine of machines) await machine.check();
@@ -83,6 +84,7 @@ async function measure(size: number, server: Server, reference: string) {
     totalSeconds,
     mebibytesPerSecond: (size * IMAGE_BYTES) / MIB / totalSeconds,
     serverCpuSeconds,
+    machineCpuSeconds: median(written.map(({ cpuSeconds }) => cpuSeconds)),
     slowestSeconds: Math.max(...seconds),
     medianSeconds: median(seconds),
     fairness: sum ** 2 / (size * squares),
@@ -111,6 +113,7 @@ try {
               'MiB/s': result.mebibytesPerSecond.toFixed(0),
               'server CPU, s': result.serverCpuSeconds.toFixed(2),
               'server CPU, ms each': ((1000 * result.serverCpuSeconds) / result.size).toFixed(0),
+              'CPU of a machine, ms': (1000 * result.machineCpuSeconds).toFixed(0),
               'slowest ÷ median': (result.slowestSeconds / result.medianSeconds).toFixed(2),
               fairness: result.fairness.toFixed(3),
             },

@@ -16,7 +16,7 @@ import type { WriteProgress, WriteReport } from '../image/write/request.ts';
 import type { ChildOptions } from './write-child.ts';
 import { requireEqual } from './write-compare.ts';
 import { benchFolder, referenceImage } from './write-image.ts';
-import { packReference } from './write-pack.ts';
+import { launcherEnv, packReference } from './write-pack.ts';
 import { serveFolder } from './write-server.ts';
 import { withTarget } from './write-target.ts';
 
@@ -33,7 +33,10 @@ interface Run {
 
 async function run(child: ChildOptions, isOver: (told: Told) => boolean = () => false): Promise<Run> {
   const script = new URL('write-child.ts', import.meta.url).pathname;
-  const process_ = execa(process.execPath, [script, JSON.stringify(child)], { reject: false });
+  const process_ = execa(process.execPath, [script, JSON.stringify(child)], {
+    reject: false,
+    env: launcherEnv,
+  });
   let last: Told | undefined;
   let report: WriteReport | undefined;
   for await (const line of process_) {
@@ -64,7 +67,7 @@ async function counted<T>(device: string, action: () => Promise<T>) {
   };
 }
 
-const image = await referenceImage('first');
+const image = await referenceImage();
 const layout = await packReference(image.raw, 'first');
 const server = await serveFolder(benchFolder());
 const reference = `${server.url}/${basename(layout)}`;

@@ -5,6 +5,7 @@
 import { readImage } from '../image/format/read-image.ts';
 import { openSource } from '../image/transfer/open.ts';
 import type { ByteRange } from '../image/write/flusher.ts';
+import { startThreads } from '../image/write/threads.ts';
 import { writeImage } from '../image/write/writer.ts';
 
 /** What is written where. */
@@ -23,6 +24,8 @@ async function imageOf(reference: string) {
   return { source, part: part.chunks };
 }
 
+// As the command does it.
+startThreads();
 const { reference, held, ...options }: ChildOptions = JSON.parse(process.argv[2] ?? '');
 const image = await imageOf(reference);
 const older = held === undefined ? undefined : await imageOf(held);

@@ -1,6 +1,7 @@
 /** Who writes in the benchmark: command lines of bash, each ending when everything is on the disk. */
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import type { ReferenceImage } from './write-image.ts';
+import { launcherEnv } from './write-pack.ts';
 
 /** One way to write the image, or a limit. */
 export interface Contender {
@@ -13,7 +14,7 @@ export interface Contender {
 }
 
 /** Peers that verify what they write. */
-export const peerNames = ['bmaptool, zst', 'bmaptool, gz'];
+export const peerNames = ['bmaptool zst', 'bmaptool gz'];
 
 /** @returns in the order in which they run */
 export function contenders({
@@ -27,19 +28,21 @@ export function contenders({
 }): readonly Contender[] {
   const served = (path: string): string => `${url}/${basename(path)}`;
   const root = new URL('..', import.meta.url).pathname;
+  const state = join(layout, '../iguana-state');
   const write = (target: string, more = ''): string =>
-    `${root}node_modules/.bin/node ${root}client/main.ts image write ${served(layout)} ${target} --yes --unsigned ${more} >/dev/null`;
+    // A disk that Iguana has never seen, as it is for the others; Node as the launcher starts it.
+    `rm -rf ${state}; IGUANA_STATE=${state} NODE_COMPILE_CACHE=${launcherEnv.NODE_COMPILE_CACHE} ${root}node_modules/.bin/node ${root}client/main.ts image write ${served(layout)} ${target} --yes --unsigned ${more} >/dev/null`;
   const dd = 'bs=4M iflag=fullblock status=none';
   return [
     { name: 'iguana', writes: 'image', command: (target) => write(target, '--no-read-back') },
     { name: 'iguana, with read-back', writes: 'image', command: (target) => write(target) },
     {
-      name: 'bmaptool, zst',
+      name: 'bmaptool zst',
       writes: 'image',
       command: (target) => `bmaptool -q copy --bmap ${image.bmap} ${served(image.zst)} ${target}`,
     },
     {
-      name: 'bmaptool, gz',
+      name: 'bmaptool gz',
       writes: 'image',
       command: (target) => `bmaptool -q copy --bmap ${image.bmap} ${served(image.gz)} ${target}`,
     },
@@ -54,6 +57,13 @@ export function contenders({
       writes: 'image',
       command: (target) =>
         `curl -sf ${served(image.zst)} | zstd -dcq | dd of=${target} ${dd} conv=sparse,fsync,notrunc`,
+    },
+    {
+      // Without its driver for HTTP, which Debian has in another package: from the disk.
+      name: 'qemu-img convert, local qcow2',
+      writes: 'image',
+      command: (target) =>
+        `qemu-img convert -n --target-is-zero -m 4 -W -t none -f qcow2 -O raw ${image.qcow2} ${target}`,
     },
     {
       name: 'dd of the allocated bytes',

@@ -2,8 +2,9 @@
  * The reference images of the benchmarks: a disk of 8 GiB with a Debian standard system, kernel, Python, git and compilers
  * (about 1.2 GiB allocated), and the same system after a security update. Kept in the cache, for they take minutes.
  *
- * Release n has what Debian 12's archive holds alone; n+1 the same with packages from its security archive, chosen so that
- * about 5 % of the file bytes change. Both are made anew by mkfs, as images are: files move between them.
+ * The first release has what Debian 12's archive holds alone; the next the same with packages from its security archive, chosen so that
+ * about 5 % of the file bytes change. There are two of the next: one whose filesystem is made anew by mkfs, as image builds do it, so that
+ * files move; and one that is the first, mounted and updated by apt, where everything stays where it is but for what changed.
  */
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -17,6 +18,8 @@ export interface ReferenceImage {
   readonly raw: string;
   readonly zst: string;
   readonly gz: string;
+  /** Clusters compressed with zstd. */
+  readonly qcow2: string;
   /** For bmaptool: which blocks are allocated, with their digests. */
   readonly bmap: string;
   /** The allocated blocks alone, one after the other. */
@@ -35,22 +38,39 @@ const KEY = '/usr/share/keyrings/debian-archive-keyring.gpg';
 /** Folder of everything here. */
 export const benchFolder = (): string => join(statePaths().cache, 'bench/write');
 
-/** Makes what is missing of release n, or of n+1. */
-export async function referenceImage(release: 'first' | 'next'): Promise<ReferenceImage> {
+/** Which of the disks. */
+export type Release = 'first' | 'made-anew' | 'updated-in-place';
+
+/** Makes the disk where it is missing. */
+export async function referenceDisk(release: Release): Promise<Pick<ReferenceImage, 'raw' | 'sizeBytes'>> {
   const folder = benchFolder();
   await mkdir(folder, { recursive: true });
-  const base = join(folder, release === 'first' ? 'disk' : 'disk-next');
-  const tree = join(folder, release === 'first' ? 'tree' : 'tree-next');
-  const raw = `${base}.raw`;
+  const raw = join(folder, `${release}.raw`);
+  const tree = join(folder, 'tree');
   if (!(await exists(raw))) {
-    await makeTree(join(folder, 'tree'));
-    if (release === 'next') await makeUpdatedTree(join(folder, 'tree'), tree);
-    await makeDisk(tree, raw);
+    if (release === 'updated-in-place') await makeUpdatedDisk((await referenceDisk('first')).raw, raw);
+    else {
+      await makeTree(tree);
+      const updated = join(folder, 'tree-updated');
+      if (release === 'made-anew') await makeUpdatedTree(tree, updated);
+      await makeDisk(release === 'first' ? tree : updated, raw);
+    }
   }
+  return { raw, sizeBytes: (await stat(raw)).size };
+}
+
+/** Makes what is missing of the first release. */
+export async function referenceImage(): Promise<ReferenceImage> {
+  const { raw, sizeBytes } = await referenceDisk('first');
+  const base = raw.replace(/\.raw$/, '');
   const made = (suffix: string, script: string) => makeFile(`${base}.${suffix}`, script, raw);
   const bmap = await made('bmap', 'bmaptool -q create -o "$out" "$raw"');
   const zst = await made('raw.zst', 'zstd -q -9 -T0 -o "$out" "$raw"');
   const gz = await made('raw.gz', 'gzip -6 <"$raw" >"$out"');
+  const qcow2 = await made(
+    'qcow2',
+    'qemu-img convert -c -m 4 -W -f raw -O qcow2 -o compression_type=zstd "$raw" "$out"',
+  );
   const allocated = await made(
     'allocated',
     // The ranges of the bmap are whole blocks of 4096 bytes, first and last one.
@@ -59,8 +79,8 @@ export async function referenceImage(release: 'first' | 'next'): Promise<Referen
      done >"$out"`,
   );
   const allocatedZst = await made('allocated.zst', `zstd -q -9 -T0 -o "$out" "\${raw%.raw}.allocated"`);
-  const [{ size: sizeBytes }, { size: allocatedBytes }] = await Promise.all([stat(raw), stat(allocated)]);
-  return { raw, zst, gz, bmap, allocated, allocatedZst, sizeBytes, allocatedBytes };
+  const { size: allocatedBytes } = await stat(allocated);
+  return { raw, zst, gz, qcow2, bmap, allocated, allocatedZst, sizeBytes, allocatedBytes };
 }
 
 async function exists(path: string): Promise<boolean> {
@@ -92,20 +112,38 @@ async function makeTree(tree: string): Promise<void> {
 
 /** As an administrator would, in the tree; what apt keeps for itself is taken away again, as images have it. */
 async function makeUpdatedTree(from: string, tree: string): Promise<void> {
-  const { security } = await requiredAptMirror();
-  const script = `
-    cp -a "${from}" "$out"
-    cp --remove-destination /etc/resolv.conf "$out/etc/resolv.conf"
-    echo 'deb [signed-by=${KEY}] ${security} bookworm-security main' >"$out/etc/apt/sources.list.d/security.list"
-    chroot "$out" apt-get update -qq
-    packages=$(chroot "$out" apt list --upgradable 2>/dev/null | sed -n 's|/.*upgradable from.*||p' | grep -vE '${NOT_UPDATED}')
-    chroot "$out" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --only-upgrade $packages </dev/null >/dev/null 2>&1
-    chroot "$out" apt-get clean
-    rm -rf "$out"/var/lib/apt/lists/* "$out"/var/cache/apt/*.bin
-    cp -a --remove-destination "${from}/etc/resolv.conf" "$out/etc/resolv.conf"`;
-  await makeFile(tree, script, '');
+  await makeFile(tree, `cp -a "${from}" "$out"; ${await updateOf('$out')}`, '');
 }
 
+/** The same on the disk itself; blocks that are free afterwards are zero again, as fstrim leaves them on a disk. */
+async function makeUpdatedDisk(from: string, raw: string): Promise<void> {
+  const script = `
+    cp --sparse=always "${from}" "$out"
+    folder=$(mktemp -d)
+    mount -o loop,offset=${ROOT_OFFSET} "$out" "$folder"
+    trap 'umount "$folder"; rmdir "$folder"' EXIT
+    ${await updateOf('$folder')}
+    fstrim "$folder"
+    umount "$folder"; rmdir "$folder"; trap - EXIT`;
+  await makeFile(raw, script, '');
+}
+
+/** Lines of a shell that update the system in a folder. */
+async function updateOf(root: string): Promise<string> {
+  const { security } = await requiredAptMirror();
+  return `
+    cp -a "${root}/etc/resolv.conf" "${root}/etc/resolv.conf.own"
+    cp --remove-destination /etc/resolv.conf "${root}/etc/resolv.conf"
+    echo 'deb [signed-by=${KEY}] ${security} bookworm-security main' >"${root}/etc/apt/sources.list.d/security.list"
+    chroot "${root}" apt-get update -qq
+    packages=$(chroot "${root}" apt list --upgradable 2>/dev/null | sed -n 's|/.*upgradable from.*||p' | grep -vE '${NOT_UPDATED}')
+    chroot "${root}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --only-upgrade $packages </dev/null >/dev/null 2>&1
+    chroot "${root}" apt-get clean
+    rm -rf "${root}"/var/lib/apt/lists/* "${root}"/var/cache/apt/*.bin
+    mv "${root}/etc/resolv.conf.own" "${root}/etc/resolv.conf"`;
+}
+
+const ROOT_OFFSET = 2_097_152;
 const ID = '6c4f5a1e-0000-4000-8000-00000000000';
 
 /** GPT with a BIOS boot partition and ext4; all identities fixed, so that only content differs. */
@@ -115,6 +153,6 @@ async function makeDisk(tree: string, raw: string): Promise<void> {
     printf '%s\\n' 'label: gpt' 'label-id: ${ID}1' \\
       'start=2048, size=2048, uuid=${ID}2, type=21686148-6449-6E6F-744E-656564454649' \\
       'start=4096, size=16771072, uuid=${ID}3, type=L' | sfdisk -q "$out"
-    E2FSPROGS_FAKE_TIME=1754697600 mkfs.ext4 -q -F -U ${ID}4 -E offset=2097152,hash_seed=${ID}5 -d "${tree}" "$out" 8385536k`;
+    E2FSPROGS_FAKE_TIME=1754697600 mkfs.ext4 -q -F -U ${ID}4 -E offset=${ROOT_OFFSET},hash_seed=${ID}5 -d "${tree}" "$out" 8385536k`;
   await makeFile(raw, script, '');
 }

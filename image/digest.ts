@@ -7,6 +7,10 @@ import { pipeline } from 'node:stream/promises';
 /** `sha256:` and 64 lower-case hexadecimal digits. */
 export type Digest = `sha256:${string}`;
 
+/** Whether something is a digest. */
+export const isDigest = (value: unknown): value is Digest =>
+  typeof value === 'string' && /^sha256:[0-9a-f]{64}$/.test(value);
+
 /** Digest of bytes or text. */
 export const digestOf = (data: Uint8Array | string): Digest =>
   `sha256:${createHash('sha256').update(data).digest('hex')}`;

@@ -4,9 +4,9 @@
  */
 import { log } from '@temporalio/activity';
 import { z } from 'zod';
+import { digestSchema } from '../../image/digest-schema.ts';
 import { type ImagePart, readImage } from '../../image/format/read-image.ts';
 import { ROOT_PART } from '../../image/install-content.ts';
-import { digestSchema } from '../../image/source/reference.ts';
 import type { Digest } from '../../manifest/schema/common.ts';
 import type { ManifestPartition } from '../../manifest/schema/manifest.ts';
 import { type NotedDisk, readNote, writeNote } from '../disk/head-note.ts';

@@ -2,7 +2,6 @@
 import type { Command } from 'commander';
 import { formatBytes } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
-import { table } from '../output/table.ts';
 import { action, define } from './define.ts';
 import { type ConnectionOptions, REFERENCE_HELP, signedBy, withConnectionOptions } from './image-options.ts';
 import { type ReadOptions, withImage, withReadOptions } from './image-read.ts';
@@ -36,6 +35,7 @@ async function show(
   { output, options }: { output: Output; options: ReadOptions },
   reference: string,
 ): Promise<undefined> {
+  const { table } = await import('../output/table.ts');
   await withImage(reference, options, async ({ image, signer }) => {
     const { digest, name, headBytes, packedBytes } = image;
     const parts = image.parts.map(({ chunks, ...part }) => ({
@@ -104,7 +104,10 @@ async function compare(
   older: string,
   newer: string,
 ): Promise<undefined> {
-  const { diffImages } = await import('../../image/inspect/diff.ts');
+  const [{ diffImages }, { table }] = await Promise.all([
+    import('../../image/inspect/diff.ts'),
+    import('../output/table.ts'),
+  ]);
   await withImage(older, options, async ({ image: before }) =>
     withImage(newer, options, async ({ image: after }) => {
       const parts = diffImages(before, after);

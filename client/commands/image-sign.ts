@@ -1,6 +1,5 @@
 /** `iguana image sign`: a signature as cosign makes it. */
 import type { Command } from 'commander';
-import { askSecretly } from '../ask.ts';
 import { CommandError } from '../errors.ts';
 import type { Output } from '../output/output.ts';
 import { action, define } from './define.ts';
@@ -70,7 +69,10 @@ async function run(
 async function passwordOf(output: Output, key: string): Promise<string> {
   const given = process.env.COSIGN_PASSWORD;
   if (given !== undefined) return given;
-  if (output.interactive) return await askSecretly(`Password of ${key}: `);
+  if (output.interactive) {
+    const { askSecretly } = await import('../ask.ts');
+    return await askSecretly(`Password of ${key}: `);
+  }
   throw new CommandError(
     `opening the private key ${key}: it is encrypted, and there is no terminal to ask at`,
     {

@@ -2,30 +2,13 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { z } from 'zod';
 import type { Digest } from '../../image/digest.ts';
-import { type ChunkTable, encodeTable } from '../../image/format/chunk-table.ts';
+import type { ChunkTable } from '../../image/format/chunk-table.ts';
 import { checkTable } from '../../image/format/decode-table.ts';
 import type { ImagePart } from '../../image/format/read-image.ts';
 import { errorCode } from '../../image/io-error.ts';
 import type { ByteRange } from '../../image/write/flusher.ts';
-
-const imageSchema = z.strictObject({ image: z.string(), part: z.string() });
-const bytes = z.number().int().nonnegative();
-
-const recordSchema = z.strictObject({
-  version: z.literal(1),
-  /** For people who look into the file. */
-  disk: z.string(),
-  /** The image that was written last, whole; its chunk table lies beside. */
-  holds: imageSchema
-    .extend({ sizeBytes: bytes, dataBytes: bytes, table: z.string().regex(/^[0-9a-f-]+\.table$/) })
-    .optional(),
-  /** A write that has not ended, and what of it is flushed. */
-  writing: imageSchema.extend({ flushed: z.array(z.tuple([bytes, bytes]).readonly()).readonly() }).optional(),
-});
-
-type RecordContent = z.infer<typeof recordSchema>;
+import type { RecordContent } from './image-write-record-schema.ts';
 
 /** Between two savings: what was written meanwhile is looked for on the disk anyway. */
 const SAVE_MS = 500;
@@ -94,7 +77,7 @@ export class WriteRecord {
     const { image, part } = writing;
     const { chunks, sizeBytes, dataBytes } = this.#part;
     const table = `${this.#key}-${image.slice(-16)}.table`;
-    await writeFile(join(this.#folder, table), encodeTable(chunks, chunks.packs, [...chunks.chunks()]));
+    await writeFile(join(this.#folder, table), chunks.bytes);
     const { version, disk } = this.#content;
     await this.#saving;
     this.#content = { version, disk, holds: { image, part, sizeBytes, dataBytes, table } };
@@ -118,6 +101,8 @@ export class WriteRecord {
 async function read(path: string): Promise<RecordContent | undefined> {
   const text = await readFile(path, 'utf8').catch(ignoreMissing);
   if (text === undefined) return undefined;
+  // Most disks have none, and loading a schema library takes as long as starting Node.
+  const { recordSchema } = await import('./image-write-record-schema.ts');
   try {
     return recordSchema.parse(JSON.parse(text));
   } catch {

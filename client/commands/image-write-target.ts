@@ -1,14 +1,16 @@
 /** The disk or file that an image is written to: that it is there, free, large enough, and that its content may go. */
+
+import { execFile } from 'node:child_process';
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
-import { execa } from 'execa';
-import { hasBytes } from '../../host/has-bytes.ts';
+import { promisify } from 'node:util';
 import { errorCode } from '../../image/io-error.ts';
-import { ask } from '../ask.ts';
 import { CommandError, usageError } from '../errors.ts';
-import { deviceIdentity } from '../install/device.ts';
 import type { Output } from '../output/output.ts';
+
+/** Not execa: nothing here needs what it can do, and loading it takes as long as starting Node. */
+const run = promisify(execFile);
 
 /** A target that nobody else uses while it is open. */
 export interface WriteTarget extends AsyncDisposable {
@@ -17,7 +19,7 @@ export interface WriteTarget extends AsyncDisposable {
   /** The same after a reboot. */
   readonly identity: string;
   /** What it holds, for people; undefined where it holds nothing. */
-  readonly content: string | undefined;
+  content(): Promise<string | undefined>;
 }
 
 /**
@@ -42,8 +44,8 @@ export async function openWriteTarget(disk: string, sizeBytes: number): Promise<
     }
     return {
       path,
-      identity: stats.isBlockDevice() ? await deviceIdentity(path).catch(() => path) : path,
-      content: await contentOf(path, found),
+      identity: stats.isBlockDevice() ? await identityOf(path) : path,
+      content: () => contentOf(path, found),
       [Symbol.asyncDispose]: () => handle.close(),
     };
   } catch (error) {
@@ -58,15 +60,19 @@ export async function openWriteTarget(disk: string, sizeBytes: number): Promise<
  */
 export async function requireConsent(
   output: Output,
-  { path, content }: WriteTarget,
+  target: WriteTarget,
   { yes }: { readonly yes?: boolean },
 ): Promise<void> {
-  if (yes || content === undefined) return;
+  if (yes) return;
+  const { path } = target;
+  const content = await target.content();
+  if (content === undefined) return;
   const holds = `writing to ${path}: it holds ${content}`;
   if (!output.interactive) {
     throw new CommandError(holds, { remedy: 'Say --yes to replace it.' });
   }
   output.line(output.tone('warn', `This will be destroyed: ${path}, ${content}`));
+  const { ask } = await import('../ask.ts');
   const answer = await ask(
     `To destroy it, type the disk's name, ${basename(path)}: `,
     AbortSignal.timeout(600_000),
@@ -84,7 +90,7 @@ async function makeFile(path: string, sizeBytes: number): Promise<void> {
 /** The kernel gives a disk to one at a time: with it open so, neither it nor a partition of it is mounted, now or meanwhile. */
 async function openAlone(path: string, stats: Stats): Promise<FileHandle> {
   if (stats.isFile()) {
-    const { stdout } = await execa('losetup', ['--associated', path, '--noheadings', '--output', 'NAME']);
+    const { stdout } = await run('losetup', ['--associated', path, '--noheadings', '--output', 'NAME']);
     if (stdout !== '') throw new CommandError(`writing to ${path}: it is in use by ${stdout.trim()}`);
   }
   const flags = constants.O_RDWR | (stats.isBlockDevice() ? constants.O_EXCL : 0);
@@ -97,14 +103,21 @@ async function openAlone(path: string, stats: Stats): Promise<FileHandle> {
   });
 }
 
+/** Partitions, loop devices and the like have none. */
+async function identityOf(path: string): Promise<string> {
+  const { deviceIdentity } = await import('../install/device.ts');
+  return await deviceIdentity(path).catch(() => path);
+}
+
 async function sizeOf(path: string, stats: Stats): Promise<number> {
   if (stats.isFile()) return stats.size;
-  const { stdout } = await execa('blockdev', ['--getsize64', path]);
+  const { stdout } = await run('blockdev', ['--getsize64', path]);
   return Number(stdout);
 }
 
 /** Empty is what has no table, no signature, and zeros wherever it is looked at. */
 async function contentOf(path: string, sizeBytes: number): Promise<string | undefined> {
+  const [{ execa }, { hasBytes }] = await Promise.all([import('execa'), import('../../host/has-bytes.ts')]);
   const { stdout } = await execa('blkid', ['--probe', '--output', 'export', path], { reject: false });
   const found = Object.fromEntries(stdout.split('\n').map((line) => line.split('=')));
   if (found.PTTYPE) return `a partition table (${found.PTTYPE})`;

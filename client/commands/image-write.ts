@@ -5,6 +5,7 @@ import type { Image, ImagePart } from '../../image/format/read-image.ts';
 import type { Signer } from '../../image/signature/verify.ts';
 import type { ImageSource } from '../../image/source/source.ts';
 import type { WriteProgress, WriteReport } from '../../image/write/request.ts';
+import { startThreads } from '../../image/write/threads.ts';
 import { usageError } from '../errors.ts';
 import { formatBytes, formatDuration } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
@@ -57,6 +58,7 @@ async function run(
       remedy: 'Name a public key with --key, or say --unsigned.',
     });
   }
+  startThreads();
   await withImage(reference, options, async ({ image, source, signer }) => {
     const part = partOf(image, options.part, `writing ${reference}`);
     const held = options.from === undefined ? undefined : await heldPart(options.from, options);
@@ -78,17 +80,14 @@ interface PartWrite {
 
 async function writePart(write: PartWrite): Promise<void> {
   const { output, options, source, disk, image, part, signer } = write;
-  const [{ writeImage }, { LiveLine }] = await Promise.all([
-    import('../../image/write/writer.ts'),
-    import('../output/live-line.ts'),
-  ]);
+  const { writeImage } = await import('../../image/write/writer.ts');
   await using target = await openWriteTarget(disk, part.sizeBytes);
   const record = await WriteRecord.open(statePaths().root, target.identity);
   const resumed = record.flushedOf(image.digest, part.name);
   // Who goes on with what was agreed to before has agreed.
   if (!resumed) await requireConsent(output, target, options);
   const held = write.held?.chunks ?? (await record.heldTable());
-  const live = output.interactive ? new LiveLine() : undefined;
+  const live = output.interactive ? new (await import('../output/live-line.ts')).LiveLine() : undefined;
   try {
     await record.begin(image.digest, part);
     const report = await writeImage({

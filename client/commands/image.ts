@@ -7,7 +7,6 @@ import { formatBytes, formatTime, shortDigest } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
 import { person } from '../person.ts';
 import { action, define, group } from './define.ts';
-import { connectStarting, follow } from './following.ts';
 import { registerImageCopy } from './image-copy.ts';
 import { registerImageInspect } from './image-inspect.ts';
 import { registerImagePack } from './image-pack.ts';
@@ -65,11 +64,13 @@ async function build(
   { output, options }: { output: Output; options: BuildOptions },
   profiles: readonly string[],
 ): Promise<ExitCode> {
-  const [{ readLayers }, { GENERIC_LAYER, prepareImageFile }, { startInstall }] = await Promise.all([
-    import('../install/layers.ts'),
-    import('../install/image-file.ts'),
-    import('../install/start.ts'),
-  ]);
+  const [{ connectStarting, follow }, { readLayers }, { GENERIC_LAYER, prepareImageFile }, { startInstall }] =
+    await Promise.all([
+      import('./following.ts'),
+      import('../install/layers.ts'),
+      import('../install/image-file.ts'),
+      import('../install/start.ts'),
+    ]);
   const layers = await readLayers(profiles);
   const file = await prepareImageFile(options.file, options);
   await using iguana = await connectStarting(output);

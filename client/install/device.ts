@@ -1,6 +1,5 @@
 /** The identity of a device that a person named by a path. */
 import { basename } from 'node:path';
-import { execa } from 'execa';
 import { diskId, listDisks } from '../../host/disk-identity.ts';
 import { usageError } from '../errors.ts';
 
@@ -24,6 +23,7 @@ export async function deviceIdentity(node: string): Promise<string> {
 /** Where a disk is plugged in, by udev's own rule, as the probe finds it. */
 async function placeOf(kernelName: string): Promise<string | undefined> {
   // A bus without a stable order has no such name: exit status 1, and nothing on standard output.
+  const { execa } = await import('execa');
   const { stdout = '' } = await execa('udevadm', ['test-builtin', 'path_id', `/sys/block/${kernelName}`], {
     reject: false,
   });

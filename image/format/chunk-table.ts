@@ -47,12 +47,13 @@ export class ChunkTable implements TableHead {
   readonly packs: readonly BlobDescriptor[];
   /** Number of chunks. */
   readonly count: number;
-  readonly #bytes: Buffer;
+  /** As it is read and written, not compressed. */
+  readonly bytes: Buffer;
   readonly #firstChunk: number;
 
   /** @param bytes of a whole table whose counts fit its size: {@link decodeTable} checks them first */
   constructor(bytes: Buffer) {
-    this.#bytes = bytes;
+    this.bytes = bytes;
     this.blockBytes = bytes.readUInt32LE(HEADER.blockBytes);
     this.maxChunkBytes = bytes.readUInt32LE(HEADER.maxChunkBytes);
     this.sizeBytes = readLong(bytes, HEADER.sizeBytes);
@@ -69,7 +70,7 @@ export class ChunkTable implements TableHead {
 
   /** @param index from 0 to {@link count} − 1 */
   at(index: number): NumberedChunk {
-    const bytes = this.#bytes;
+    const { bytes } = this;
     const at = this.#firstChunk + index * CHUNK.bytes;
     return {
       index,

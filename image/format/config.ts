@@ -1,59 +1,50 @@
 /** The configuration of an image: the parts that it consists of. */
-import { z } from 'zod';
-import { digestSchema } from '../source/reference.ts';
+import type { Digest } from '../digest.ts';
+import { Fields } from '../json-fields.ts';
 import { BadImage } from './errors.ts';
 import { BLOCK_BYTES, MAX_ATTACHMENTS, MAX_CONFIG_BYTES, MAX_PART_BYTES, MAX_PARTS } from './limits.ts';
 
-const bytes = z.number().int().nonnegative();
-const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/);
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 
 /** One part of an image. */
-export const partSchema = z.strictObject({
+export interface Part {
   /** Unique in the image: `disk`, or the partition's label. */
-  name,
+  readonly name: string;
   /** A whole disk with its partition table, or the content of one partition. */
-  kind: z.enum(['disk', 'partition']),
+  readonly kind: 'disk' | 'partition';
   /** Raw size. */
-  sizeBytes: bytes.max(MAX_PART_BYTES),
+  readonly sizeBytes: number;
   /** What offsets and lengths of chunks are multiples of. */
-  blockBytes: z.literal(BLOCK_BYTES),
+  readonly blockBytes: typeof BLOCK_BYTES;
   /** Of a partition, where it has one. */
-  filesystem: z.string().min(1).max(32).optional(),
+  readonly filesystem?: string;
   /** SHA-256 of the raw bytes, zeros and all: what `sha256sum` says of the unpacked file. */
-  digest: digestSchema,
+  readonly digest: Digest;
   /** Raw bytes of the chunks: what is not zero. */
-  dataBytes: bytes.max(MAX_PART_BYTES),
+  readonly dataBytes: number;
   /** The chunk table: a blob of the image, and its size when it is decompressed. */
-  table: z.strictObject({ digest: digestSchema, sizeBytes: bytes, rawBytes: bytes }),
-});
+  readonly table: { readonly digest: Digest; readonly sizeBytes: number; readonly rawBytes: number };
+}
 
 /** A file that belongs to the image and is on none of its disks: a blob of the image. */
-export const attachmentSchema = z.strictObject({
+export interface Attachment {
   /** Unique among the attachments. */
-  name,
-  digest: digestSchema,
-  sizeBytes: bytes.max(MAX_PART_BYTES),
-});
+  readonly name: string;
+  readonly digest: Digest;
+  readonly sizeBytes: number;
+}
 
 /** The configuration. */
-export const configSchema = z.strictObject({
-  version: z.literal(1),
+export interface ImageConfig {
+  readonly version: 1;
   /** For people. */
-  name: z.string().min(1).max(256).optional(),
-  parts: z.array(partSchema).min(1).max(MAX_PARTS),
-  attachments: z.array(attachmentSchema).min(1).max(MAX_ATTACHMENTS).optional(),
-});
-
-/** @see partSchema */
-export type Part = z.infer<typeof partSchema>;
-/** @see attachmentSchema */
-export type Attachment = z.infer<typeof attachmentSchema>;
-/** @see configSchema */
-export type ImageConfig = z.infer<typeof configSchema>;
+  readonly name?: string;
+  readonly parts: readonly Part[];
+  readonly attachments?: readonly Attachment[];
+}
 
 /** @returns the bytes of the blob; the same configuration gives the same bytes */
-export const encodeConfig = (config: ImageConfig): Buffer =>
-  Buffer.from(JSON.stringify(configSchema.parse(config)));
+export const encodeConfig = (config: ImageConfig): Buffer => Buffer.from(JSON.stringify(configOf(config)));
 
 /**
  * @param doing for messages: `reading the configuration of IMAGE`
@@ -67,13 +58,54 @@ export function decodeConfig(doing: string, blob: Buffer): ImageConfig {
     });
   let config: ImageConfig;
   try {
-    config = configSchema.parse(JSON.parse(blob.toString()));
+    config = configOf(JSON.parse(blob.toString()));
   } catch (cause) {
     throw new BadImage(doing, 'it is no configuration of an Iguana image, or of a newer version', { cause });
   }
   requireDifferentNames(doing, 'parts', config.parts);
   requireDifferentNames(doing, 'attachments', config.attachments ?? []);
   return config;
+}
+
+/** In the order of the specification, whatever the order was. */
+function configOf(json: unknown): ImageConfig {
+  const fields = new Fields(json, 'configuration').only('version', 'name', 'parts', 'attachments');
+  return {
+    version: fields.oneOf('version', 1),
+    ...(fields.has('name') && { name: fields.text('name', { most: 256 }) }),
+    parts: fields.objects('parts', { least: 1, most: MAX_PARTS }).map(partOf),
+    ...(fields.has('attachments') && {
+      attachments: fields.objects('attachments', { least: 1, most: MAX_ATTACHMENTS }).map(attachmentOf),
+    }),
+  };
+}
+
+function partOf(fields: Fields): Part {
+  fields.only('name', 'kind', 'sizeBytes', 'blockBytes', 'filesystem', 'digest', 'dataBytes', 'table');
+  const table = fields.object('table').only('digest', 'sizeBytes', 'rawBytes');
+  return {
+    name: fields.text('name', { pattern: NAME }),
+    kind: fields.oneOf('kind', 'disk', 'partition'),
+    sizeBytes: fields.count('sizeBytes', MAX_PART_BYTES),
+    blockBytes: fields.oneOf('blockBytes', BLOCK_BYTES),
+    ...(fields.has('filesystem') && { filesystem: fields.text('filesystem', { most: 32 }) }),
+    digest: fields.digest('digest'),
+    dataBytes: fields.count('dataBytes', MAX_PART_BYTES),
+    table: {
+      digest: table.digest('digest'),
+      sizeBytes: table.count('sizeBytes'),
+      rawBytes: table.count('rawBytes'),
+    },
+  };
+}
+
+function attachmentOf(fields: Fields): Attachment {
+  fields.only('name', 'digest', 'sizeBytes');
+  return {
+    name: fields.text('name', { pattern: NAME }),
+    digest: fields.digest('digest'),
+    sizeBytes: fields.count('sizeBytes', MAX_PART_BYTES),
+  };
 }
 
 function requireDifferentNames(doing: string, what: string, all: readonly { readonly name: string }[]): void {

@@ -50,7 +50,7 @@ export class PackHashes {
       while (progress.hashed < pack.sizeBytes) {
         const at = progress.hashed;
         const length = Math.min(PIECE_BYTES, pack.sizeBytes - at);
-        this.add(pack.digest, at, await source.range(pack, at, length, signal));
+        this.add(pack.digest, at, await source.range(pack, at, length, { signal }));
       }
       const found = `sha256:${hash.digest('hex')}`;
       if (found !== pack.digest)

@@ -60,7 +60,7 @@ async function verifyPart(
   signal: AbortSignal = new AbortController().signal,
 ): Promise<void> {
   const doing = `verifying ${name} of ${source.name}`;
-  const fetcher = new Fetcher(source, chunks.packs, signal);
+  const fetcher = new Fetcher(source, chunks.packs, { signal });
   const hash = createHash('sha256');
   let at = 0;
   for await (const { batch, packed } of fetched(fetcher, batchesOf(chunks))) {

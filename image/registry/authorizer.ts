@@ -1,12 +1,12 @@
 /** Who we are for one repository: credentials are looked up when they are demanded, tokens kept until they end. */
 import { AccessDenied, type Task } from '../source/errors.ts';
 import type { HttpClient } from '../source/http.ts';
-import { type AuthOptions, findCredentials } from './auth-file.ts';
+import type { AuthOptions } from './auth-file.ts';
 import { type Challenge, parseChallenge } from './challenge.ts';
-import type { Credentials } from './credentials.ts';
-import { basic, fetchToken, nameOf, type Token } from './token.ts';
+import { basic, type Credentials, nameOf } from './credentials.ts';
+import type { Token } from './token.ts';
 
-/** Authorises requests to one repository. */
+/** Authorises requests to one repository. What reads credentials is loaded when they are demanded: web servers and folders have none. */
 export class Authorizer {
   readonly #http: HttpClient;
   readonly #credentials: () => Promise<Credentials | undefined>;
@@ -23,7 +23,10 @@ export class Authorizer {
   ) {
     this.#http = http;
     this.#allowPlain = place.allowPlain;
-    this.#credentials = () => findCredentials(place.host, place.repository, options);
+    this.#credentials = async () => {
+      const { findCredentials } = await import('./auth-file.ts');
+      return await findCredentials(place.host, place.repository, options);
+    };
   }
 
   /** What is already known to be accepted; undefined before the first demand. */
@@ -69,6 +72,7 @@ export class Authorizer {
     this.#known ??= this.#credentials();
     const credentials = await this.#known;
     if (challenge.kind === 'bearer' && credentials?.kind !== 'bearer') {
+      const { fetchToken } = await import('./token.ts');
       const allowPlain = this.#allowPlain;
       return await fetchToken(task, this.#http, { challenge, credentials, scope, allowPlain });
     }

@@ -12,3 +12,15 @@ export type Credentials =
 export class BadCredentials extends Error {
   override readonly name = 'BadCredentials';
 }
+
+/** A Basic header. */
+export const basic = (username: string, password: string): string =>
+  `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
+
+/** Who asks, for messages. */
+export function nameOf(credentials: Credentials | undefined): string {
+  if (!credentials) return 'access without credentials';
+  return credentials.kind === 'password'
+    ? `the credentials of user ${credentials.username}`
+    : 'the token of the credentials file';
+}

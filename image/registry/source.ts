@@ -1,9 +1,9 @@
 /** An image in a registry. */
-import { digestOf } from '../digest.ts';
+import { digestOf, isDigest } from '../digest.ts';
 import { checkDigest, readBlob, readRange } from '../source/blob-read.ts';
 import { NotFound, type Task } from '../source/errors.ts';
-import { digestSchema, formatReference, type RegistryReference } from '../source/reference.ts';
-import type { BlobDescriptor, ImageSource, ManifestBytes } from '../source/source.ts';
+import { formatReference, type RegistryReference } from '../source/reference.ts';
+import type { BlobDescriptor, ImageSource, ManifestBytes, RangeOptions } from '../source/source.ts';
 import { RegistryClient, type RegistryOptions } from './client.ts';
 
 /** Registries bound manifests at this (distribution-spec, "Pushing manifests"). */
@@ -44,7 +44,12 @@ export class RegistrySource implements ImageSource {
     );
   }
 
-  async range(blob: BlobDescriptor, offset: number, length: number, signal?: AbortSignal): Promise<Buffer> {
+  async range(
+    blob: BlobDescriptor,
+    offset: number,
+    length: number,
+    { signal }: RangeOptions = {},
+  ): Promise<Buffer> {
     return await readRange(this.name, { blob, offset, length }, (task, headers) =>
       this.#client.send(task, { method: 'GET', to: `blobs/${blob.digest}`, headers, access: 'pull', signal }),
     );
@@ -88,8 +93,9 @@ export async function findManifest(
   if (answer.status !== 200) throw await answer.failure();
   const bytes = await answer.atMost(MAX_MANIFEST_BYTES);
   const digest = digestOf(bytes);
-  const asked = digestSchema.safeParse(which).data;
-  const said = digestSchema.safeParse(answer.header('docker-content-digest')).data;
+  const asked = isDigest(which) ? which : undefined;
+  const header = answer.header('docker-content-digest');
+  const said = isDigest(header) ? header : undefined;
   for (const expected of [asked, said]) if (expected) checkDigest(task, bytes, expected);
   return { bytes, digest, mediaType: answer.header('content-type') ?? '' };
 }

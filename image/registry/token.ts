@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { AccessDenied, type Task, UnexpectedAnswer } from '../source/errors.ts';
 import type { HttpClient } from '../source/http.ts';
 import type { Challenge } from './challenge.ts';
-import type { Credentials } from './credentials.ts';
+import { basic, type Credentials, nameOf } from './credentials.ts';
 
 /** A token and until when it is good. */
 export interface Token {
@@ -23,10 +23,6 @@ const answerSchema = z.object({
   access_token: z.string().min(1).optional(),
   expires_in: z.number().positive().optional(),
 });
-
-/** A Basic header. */
-export const basic = (username: string, password: string): string =>
-  `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 
 /**
  * Gets a token; without credentials an anonymous one.
@@ -81,14 +77,6 @@ export async function fetchToken(
     });
   }
   return tokenIn(task, await answer.atMost(MAX_TOKEN_BYTES));
-}
-
-/** Who asks, for messages. */
-export function nameOf(credentials: Credentials | undefined): string {
-  if (!credentials) return 'access without credentials';
-  return credentials.kind === 'password'
-    ? `the credentials of user ${credentials.username}`
-    : 'the token of the credentials file';
 }
 
 function withQuery(url: URL, query: Readonly<Record<string, string>>): URL {

@@ -1,7 +1,7 @@
 /** What is signed: "simple signing", as cosign and podman write and read it (containers-signature(5)). */
 import { z } from 'zod';
 import type { Digest } from '../digest.ts';
-import { digestSchema } from '../source/reference.ts';
+import { digestSchema } from '../digest-schema.ts';
 
 /** Media type of a payload. */
 export const PAYLOAD_TYPE = 'application/vnd.dev.cosign.simplesigning.v1+json';

@@ -7,9 +7,17 @@ import type { BlobDescriptor } from './source.ts';
 /** Asks a server; the answer's status is not judged yet. */
 export type Ask = (task: Task, headers: Readonly<Record<string, string>>) => Promise<HttpAnswer>;
 
+/** For messages of {@link readBlob}. */
+export const blobTask = (source: string, { digest, sizeBytes }: BlobDescriptor): Task => ({
+  doing: `reading ${digest}`,
+  source,
+  blob: digest,
+  length: sizeBytes,
+});
+
 /** A whole blob, verified against its size and digest. */
 export async function readBlob(source: string, blob: BlobDescriptor, ask: Ask): Promise<Buffer> {
-  const task: Task = { doing: `reading ${blob.digest}`, source, blob: blob.digest, length: blob.sizeBytes };
+  const task = blobTask(source, blob);
   const answer = await ask(task, {});
   if (answer.status !== 200) throw await answer.failure();
   const bytes = await answer.exactly(blob.sizeBytes);

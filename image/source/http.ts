@@ -1,6 +1,6 @@
 /** HTTP for images: connections kept alive, time limits on silence, redirects, and failures as {@link SourceError}s. */
 import type { Readable } from 'node:stream';
-import { Agent, type Dispatcher, request } from 'undici';
+import type { Agent, Dispatcher } from 'undici';
 import { AllSourcesFailed, SourceError, type Task, UnexpectedAnswer } from './errors.ts';
 import { HttpAnswer } from './http-answer.ts';
 import { transportFailure } from './http-failure.ts';
@@ -37,6 +37,9 @@ export const CONNECTIONS = 16;
 
 const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+/** Loaded when it is needed: that takes as long as starting Node, and plain servers are read without it. */
+const loadUndici = () => import('undici');
 
 /** A client for one server and those it redirects to. */
 export class HttpClient {
@@ -82,7 +85,7 @@ export class HttpClient {
     task: Task,
     { method, url, headers, authorization, body, answerTimeoutMs, signal }: HttpRequest,
   ): Promise<HttpAnswer> {
-    const dispatcher = await this.#agentFor(url);
+    const [{ request }, dispatcher] = await Promise.all([loadUndici(), this.#agentFor(url)]);
     try {
       const answer: Dispatcher.ResponseData = await request(url, {
         dispatcher,
@@ -123,6 +126,7 @@ export class HttpClient {
       connections = CONNECTIONS,
       caFile,
     } = this.#options;
+    const { Agent } = await loadUndici();
     // Our own certificate is shown to the server itself, not to those that it redirects to.
     const trust = kind === 'own' ? this.#options : caFile === undefined ? {} : { caFile };
     return new Agent({

@@ -1,7 +1,8 @@
 /** `index.json` of an OCI layout folder: which manifests it holds, and under which tags (image-spec v1.1, image-layout.md). */
-import { z } from 'zod';
+import { Fields } from '../json-fields.ts';
+import { type Descriptor, descriptorOf } from '../transfer/oci-manifest.ts';
 import { NotFound, type Task, UnexpectedAnswer } from './errors.ts';
-import { digestSchema, type Which } from './reference.ts';
+import type { Which } from './reference.ts';
 
 /** An index is bounded as registries bound manifests. */
 export const MAX_INDEX_BYTES = 4 << 20;
@@ -9,26 +10,15 @@ export const MAX_INDEX_BYTES = 4 << 20;
 /** The annotation that holds a tag. */
 export const TAG_ANNOTATION = 'org.opencontainers.image.ref.name';
 
-const entrySchema = z.object({
-  mediaType: z.string(),
-  digest: digestSchema,
-  size: z
-    .number()
-    .int()
-    .nonnegative()
-    .max(4 << 20),
-  annotations: z.record(z.string(), z.string()).optional(),
-});
-
-const indexSchema = z.object({ schemaVersion: z.literal(2), manifests: z.array(entrySchema) });
-
 /** A manifest in the index. */
-export type IndexEntry = z.infer<typeof entrySchema>;
+export type IndexEntry = Descriptor;
 
 /** @throws UnexpectedAnswer where it is no index */
 export function parseIndexJson(task: Task, bytes: Buffer): readonly IndexEntry[] {
   try {
-    return indexSchema.parse(JSON.parse(bytes.toString())).manifests;
+    const fields = new Fields(JSON.parse(bytes.toString()), 'index');
+    fields.oneOf('schemaVersion', 2);
+    return fields.objects('manifests').map((entry) => descriptorOf(entry, MAX_INDEX_BYTES));
   } catch (cause) {
     throw new UnexpectedAnswer(task, 'index.json is not that of an OCI layout folder', { cause });
   }

@@ -5,7 +5,7 @@ import { firstOf } from './first-of.ts';
 import { Mirror } from './mirror.ts';
 import { BACKOFF_MS, pauseMs, ROUNDS } from './retry.ts';
 import { ServedRanges } from './served-ranges.ts';
-import type { BlobDescriptor, ImageSource, ManifestBytes } from './source.ts';
+import type { BlobDescriptor, ImageSource, ManifestBytes, RangeOptions } from './source.ts';
 
 /** How patient to be. */
 export interface PatienceOptions {
@@ -97,14 +97,21 @@ export class MirroredSource implements ImageSource {
     });
   }
 
-  async range(blob: BlobDescriptor, offset: number, length: number, signal?: AbortSignal): Promise<Buffer> {
+  async range(
+    blob: BlobDescriptor,
+    offset: number,
+    length: number,
+    { signal, allocate }: RangeOptions = {},
+  ): Promise<Buffer> {
     return await this.#request({
       doing: `reading bytes ${offset} to ${offset + length - 1} of ${blob.digest}`,
       signal,
       candidates: this.#trustedWith(blob),
       patienceMs: this.#patienceFor(length),
       ask: async (mirror, stop) => {
-        const bytes = await timed(mirror, () => mirror.source.range(blob, offset, length, stop));
+        const bytes = await timed(mirror, () =>
+          mirror.source.range(blob, offset, length, { signal: stop, allocate }),
+        );
         this.#served.add({ digest: blob.digest, offset, length, by: mirror });
         return bytes;
       },

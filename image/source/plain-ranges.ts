@@ -1,18 +1,25 @@
-/** Reads ranges over plain HTTP with connections of its own, kept alive. */
+/** Reads files and ranges of them over plain HTTP with connections of its own, kept alive. */
 import { Interrupted, type Task, Unavailable } from './errors.ts';
 import { CONNECTIONS, type HttpOptions, IDLE_TIMEOUT_MS } from './http.ts';
 import { statusFailure } from './http-failure.ts';
-import { RangeConnection, Silence } from './range-connection.ts';
+import { RangeConnection, type RangeRequest, Silence } from './range-connection.ts';
+import type { Allocate } from './source.ts';
 
-/** A range of a file on a server. */
-export interface PlainRange {
+/** A file on a server. */
+export interface PlainFile {
   readonly url: URL;
   readonly authorization?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A range of one. */
+export interface PlainRange extends PlainFile {
   readonly first: number;
   readonly length: number;
   /** Of the whole file. */
   readonly sizeBytes: number;
-  readonly signal?: AbortSignal | undefined;
+  /** Gives the memory; default new. */
+  readonly allocate?: Allocate | undefined;
 }
 
 /** Connections to one server. */
@@ -33,34 +40,55 @@ export class PlainRanges {
    * @returns undefined where the server answers anything but the range alone: the general client will say what
    * @throws Interrupted, Unavailable where the answer ended early or did not come; what the status of a refusal means
    */
-  async read(task: Task, range: PlainRange): Promise<Buffer | undefined> {
-    const { url, authorization, first, length, sizeBytes, signal } = range;
+  async range(
+    task: Task,
+    { first, length, sizeBytes, allocate, ...file }: PlainRange,
+  ): Promise<Buffer | undefined> {
+    const last = first + length - 1;
+    return await this.#get(task, file, {
+      lines: [`range: bytes=${first}-${last}`],
+      range: `bytes ${first}-${last}/${sizeBytes}`,
+      room: (found) => (found === length ? (allocate ?? Buffer.allocUnsafeSlow)(length) : undefined),
+    });
+  }
+
+  /**
+   * Reads a whole file, where it is at most so long.
+   * @returns as {@link range}
+   */
+  async whole(task: Task, file: PlainFile, maxBytes: number): Promise<Buffer | undefined> {
+    return await this.#get(task, file, {
+      lines: [],
+      range: undefined,
+      room: (found) => (found > 0 && found <= maxBytes ? Buffer.allocUnsafeSlow(found) : undefined),
+    });
+  }
+
+  async #get(
+    task: Task,
+    { url, authorization, signal }: PlainFile,
+    { lines, ...wanted }: { lines: readonly string[] } & Pick<RangeRequest, 'range' | 'room'>,
+  ): Promise<Buffer | undefined> {
     signal?.throwIfAborted();
     const connection = await this.#take(url);
     const stop = (): void => connection.close();
     signal?.addEventListener('abort', stop, { once: true });
     try {
-      const into = Buffer.allocUnsafeSlow(length);
-      const last = first + length - 1;
-      const lines = [
+      const head = [
         `GET ${url.pathname}${url.search} HTTP/1.1`,
         `host: ${url.host}`,
         'user-agent: iguana',
-        `range: bytes=${first}-${last}`,
+        ...lines,
         ...(authorization === undefined ? [] : [`authorization: ${authorization}`]),
       ];
-      const outcome = await connection.get({
-        head: `${lines.join('\r\n')}\r\n\r\n`,
-        range: `bytes ${first}-${last}/${sizeBytes}`,
-        into,
-      });
+      const outcome = await connection.get({ head: `${head.join('\r\n')}\r\n\r\n`, ...wanted });
       signal?.throwIfAborted();
-      if (outcome === 'plain') return into;
       // Of a shorter file the general way tells more.
       if (outcome === 'other' || ('status' in outcome && outcome.status === 416)) return undefined;
+      if ('bytes' in outcome) return outcome.bytes;
       if ('status' in outcome) throw statusFailure(task, outcome);
-      const { foundBytes, cause } = outcome;
-      const facts = { expected: `${length} bytes`, found: `${foundBytes} bytes`, cause };
+      const { foundBytes, expectedBytes, cause } = outcome;
+      const facts = { expected: `${expectedBytes} bytes`, found: `${foundBytes} bytes`, cause };
       throw cause instanceof Silence
         ? new Unavailable(task, cause.message, facts)
         : new Interrupted(task, 'the answer ended early', facts);

@@ -1,5 +1,5 @@
 /**
- * One connection over which ranges of files are read into memory that is there already.
+ * One connection over which files and ranges of them are read straight into the memory where they are wanted.
  *
  * A general client hands out every 64 KiB in a buffer of its own, which is copied, and collected as garbage later: at a gigabyte a
  * second that is a third of a core, and a hundred megabytes. This one speaks the little of HTTP/1.1 (RFC 9112) that the plainest
@@ -16,35 +16,39 @@ export class Silence extends Error {
 export interface RangeRequest {
   /** The request as it is sent. */
   readonly head: string;
-  /** `Content-Range` of the answer. */
-  readonly range: string;
-  readonly into: Buffer;
+  /** `Content-Range` of the answer; undefined where the whole file is wanted. */
+  readonly range: string | undefined;
+  /** Memory for an answer of this length; undefined where that cannot be the right one. */
+  room(length: number): Buffer | undefined;
 }
 
 /**
- * How a request ended: `plain`, all is there; `other`, it must be asked in the general way; with a status of refusal; or with the
+ * How a request ended: with the bytes, all of them; `other`, it must be asked in the general way; with a status of refusal; or with the
  * bytes that came before the end.
  */
 export type RangeOutcome =
-  | 'plain'
+  | { readonly bytes: Buffer }
   | 'other'
   | { readonly status: number; readonly retryAfter: string | undefined }
-  | { readonly foundBytes: number; readonly cause: unknown };
+  | { readonly foundBytes: number; readonly expectedBytes: number; readonly cause: unknown };
 
-const READ_BYTES = 256 << 10;
 const MAX_HEAD_BYTES = 16 << 10;
 
 interface Pending {
   readonly request: RangeRequest;
   readonly settle: (outcome: RangeOutcome) => void;
-  /** The head of the answer as far as it came; undefined when it is over. */
-  head: string | undefined;
+  /** The head of the answer as far as it came. */
+  head: string;
+  /** Where the body goes; undefined until the head is over. */
+  into: Buffer | undefined;
   at: number;
 }
 
 /** A connection, used by one request after the other. */
 export class RangeConnection {
   readonly #socket: Socket;
+  /** For heads, and the bytes that come with them; bodies are read to where they belong. */
+  readonly #scratch = Buffer.allocUnsafeSlow(MAX_HEAD_BYTES);
   #pending: Pending | undefined;
   #closed: { readonly cause: unknown } | undefined;
   #keepsAlive = true;
@@ -56,9 +60,9 @@ export class RangeConnection {
       port: Number(port || 80),
       noDelay: true,
       onread: {
-        buffer: Buffer.allocUnsafeSlow(READ_BYTES),
+        buffer: () => this.#nextRoom(),
         callback: (length, buffer) => {
-          this.#received(Buffer.from(buffer.buffer, buffer.byteOffset, length));
+          this.#received(length, buffer);
           return true;
         },
       },
@@ -80,7 +84,7 @@ export class RangeConnection {
   async get(request: RangeRequest): Promise<RangeOutcome> {
     if (this.#closed) return 'other';
     const { promise, resolve } = Promise.withResolvers<RangeOutcome>();
-    this.#pending = { request, settle: resolve, head: '', at: 0 };
+    this.#pending = { request, settle: resolve, head: '', into: undefined, at: 0 };
     this.#socket.ref();
     this.#socket.write(request.head);
     const outcome = await promise;
@@ -93,44 +97,45 @@ export class RangeConnection {
     this.#socket.destroy();
   }
 
-  #received(data: Buffer): void {
+  /** Asked after every piece, for the next one. */
+  #nextRoom(): Buffer {
+    const { into, at } = this.#pending ?? {};
+    return into && at !== undefined && at < into.length ? into.subarray(at) : this.#scratch;
+  }
+
+  #received(length: number, buffer: Uint8Array): void {
     const pending = this.#pending;
     if (!pending) {
       // Nothing was asked for.
       this.#socket.destroy();
       return;
     }
-    const body = pending.head === undefined ? data : this.#readHead(pending, data);
-    if (!body || this.#pending !== pending) return;
-    const { into } = pending.request;
-    if (pending.at + body.length > into.length) {
-      this.#giveUp();
-      return;
-    }
-    pending.at += body.copy(into, pending.at);
-    if (pending.at === into.length) this.#settle('plain');
+    if (pending.into) pending.at += length;
+    else this.#readHead(pending, Buffer.from(buffer.buffer, buffer.byteOffset, length));
+    if (this.#pending === pending && pending.at === pending.into?.length)
+      this.#settle({ bytes: pending.into });
   }
 
-  /** @returns what follows the head, where it is over and plain */
-  #readHead(pending: Pending, data: Buffer): Buffer | undefined {
-    const before = pending.head ?? '';
+  #readHead(pending: Pending, data: Buffer): void {
+    const before = pending.head;
     const head = before + data.toString('latin1');
     const end = head.indexOf('\r\n\r\n');
     if (end < 0) {
       pending.head = head;
       if (head.length > MAX_HEAD_BYTES) this.#giveUp();
-      return undefined;
+      return;
     }
-    const { into, range } = pending.request;
     const answer = parseHead(head.slice(0, end));
-    if (!isPlain(answer, { length: into.length, range })) {
+    const length = plainLength(answer, pending.request.range);
+    pending.into = length === undefined ? undefined : pending.request.room(length);
+    const body = data.subarray(end + 4 - before.length);
+    if (!pending.into || body.length > pending.into.length) {
       const { status, headers } = answer;
       this.#giveUp(status >= 400 ? { status, retryAfter: headers.get('retry-after') } : 'other');
-      return undefined;
+      return;
     }
     this.#keepsAlive = answer.headers.get('connection')?.toLowerCase() !== 'close';
-    pending.head = undefined;
-    return data.subarray(end + 4 - before.length);
+    pending.at = body.copy(pending.into);
   }
 
   #giveUp(outcome: RangeOutcome = 'other'): void {
@@ -142,8 +147,9 @@ export class RangeConnection {
     this.#closed ??= { cause };
     const pending = this.#pending;
     if (!pending) return;
-    const isTold = pending.head === undefined || cause instanceof Silence;
-    this.#settle(isTold ? { foundBytes: pending.at, cause } : 'other');
+    const { into, at: foundBytes } = pending;
+    const isTold = into !== undefined || cause instanceof Silence;
+    this.#settle(isTold ? { foundBytes, expectedBytes: into?.length ?? 0, cause } : 'other');
   }
 
   #settle(outcome: RangeOutcome): void {
@@ -173,17 +179,14 @@ function parseHead(head: string): Head {
   return { status: Number(status ?? 0), headers, isSimple: headers.size === lines.length };
 }
 
-/** Status 206 with exactly the range, in one piece of known length. */
-function isPlain(
-  { status, headers, isSimple }: Head,
-  { length, range }: { length: number; range: string },
-): boolean {
-  return (
-    status === 206 &&
+/** @returns the length of an answer in one piece, with status 206 and exactly the range, or 200 where the whole file is wanted */
+function plainLength({ status, headers, isSimple }: Head, range: string | undefined): number | undefined {
+  const isPlain =
+    status === (range === undefined ? 200 : 206) &&
     isSimple &&
-    headers.get('content-length') === String(length) &&
     headers.get('content-range') === range &&
     !headers.has('transfer-encoding') &&
-    !headers.has('content-encoding')
-  );
+    !headers.has('content-encoding');
+  const length = headers.get('content-length') ?? '';
+  return isPlain && /^\d{1,15}$/.test(length) ? Number(length) : undefined;
 }

@@ -1,6 +1,5 @@
 /** References to images as people write them, with skopeo's habits where it has some. */
-import { z } from 'zod';
-import type { Digest } from '../digest.ts';
+import { type Digest, isDigest } from '../digest.ts';
 
 /** Which of the manifests at a place: by tag, by digest, or the only one. */
 export interface Which {
@@ -42,9 +41,6 @@ export class BadReference extends Error {
     super(`reading the reference ${withoutCredentials(text)}: ${why}`);
   }
 }
-
-/** A digest as text. */
-export const digestSchema = z.templateLiteral(['sha256:', z.string().regex(/^[0-9a-f]{64}$/)]);
 
 // The grammars of distribution's reference package.
 const TAG = /^\w[\w.-]{0,127}$/;
@@ -128,7 +124,7 @@ function web(text: string): WebReference {
 function splitWhich(text: string, path: string): { rest: string; which: Which } {
   const [named = '', digestText, ...more] = path.split('@');
   if (more.length > 0) throw new BadReference(text, 'it has more than one @');
-  const digest = digestText === undefined ? undefined : digestSchema.safeParse(digestText).data;
+  const digest = isDigest(digestText) ? digestText : undefined;
   if (digestText !== undefined && digest === undefined) {
     throw new BadReference(
       text,

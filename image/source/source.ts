@@ -7,6 +7,12 @@ export interface BlobDescriptor {
   readonly sizeBytes: number;
 }
 
+/** How a range is read. */
+export interface RangeOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly allocate?: Allocate | undefined;
+}
+
 /** A manifest's own bytes. */
 export interface ManifestBytes {
   readonly bytes: Buffer;
@@ -15,6 +21,9 @@ export interface ManifestBytes {
   /** As the place says it, or as the manifest itself does where the place says nothing. */
   readonly mediaType: string;
 }
+
+/** Gives memory of exactly this many bytes. */
+export type Allocate = (bytes: number) => Buffer;
 
 /** Where the blobs of one image are read from. */
 export interface ImageSource {
@@ -33,8 +42,11 @@ export interface ImageSource {
   /** A whole blob, verified against its size and digest. The caller bounds the size: it is held in memory. */
   blob(descriptor: BlobDescriptor, signal?: AbortSignal): Promise<Buffer>;
 
-  /** Bytes of a blob, not verified (chunks are, by the table); exactly `length` of them or an error. */
-  range(blob: BlobDescriptor, offset: number, length: number, signal?: AbortSignal): Promise<Buffer>;
+  /**
+   * Bytes of a blob, not verified (chunks are, by the table); exactly `length` of them or an error.
+   * @param options `allocate`: whose memory is used where the place can choose; what fails does not give it back
+   */
+  range(blob: BlobDescriptor, offset: number, length: number, options?: RangeOptions): Promise<Buffer>;
 
   /**
    * Says that bytes which {@link range} gave were wrong: another place is asked for them the next time.

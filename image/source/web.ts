@@ -1,14 +1,14 @@
 /** An OCI layout folder on a plain web server. */
 import type { Digest } from '../digest.ts';
 import { OCI_MANIFEST } from '../transfer/oci-manifest.ts';
-import { checkDigest, readBlob, readRange } from './blob-read.ts';
+import { blobTask, checkDigest, readBlob, readRange } from './blob-read.ts';
 import { rangeTask, type Task } from './errors.ts';
 import { HttpClient, type HttpOptions } from './http.ts';
 import type { HttpAnswer } from './http-answer.ts';
 import { chooseEntry, type IndexEntry, MAX_INDEX_BYTES, parseIndexJson, taggedEntry } from './index-json.ts';
 import { PlainRanges } from './plain-ranges.ts';
 import { formatReference, type WebReference } from './reference.ts';
-import type { BlobDescriptor, ImageSource, ManifestBytes } from './source.ts';
+import type { BlobDescriptor, ImageSource, ManifestBytes, RangeOptions } from './source.ts';
 
 /** Reads from a web server. Every call asks once: trying again is for `MirroredSource`. */
 export class WebSource implements ImageSource {
@@ -45,22 +45,34 @@ export class WebSource implements ImageSource {
   }
 
   async blob(blob: BlobDescriptor, signal?: AbortSignal): Promise<Buffer> {
-    return await readBlob(this.name, blob, (task, headers) =>
-      this.#get(task, { path: pathOf(blob), headers, signal }),
+    const task = blobTask(this.name, blob);
+    const plain = await this.#whole(task, { path: pathOf(blob), signal }, blob.sizeBytes);
+    if (plain?.length === blob.sizeBytes) {
+      checkDigest(task, plain, blob.digest);
+      return plain;
+    }
+    return await readBlob(this.name, blob, (asked, headers) =>
+      this.#get(asked, { path: pathOf(blob), headers, signal }),
     );
   }
 
-  async range(blob: BlobDescriptor, offset: number, length: number, signal?: AbortSignal): Promise<Buffer> {
+  async range(
+    blob: BlobDescriptor,
+    offset: number,
+    length: number,
+    { signal, allocate }: RangeOptions = {},
+  ): Promise<Buffer> {
     const isWithin = offset >= 0 && length > 0 && offset + length <= blob.sizeBytes;
     const plain =
       isWithin &&
-      (await this.#plain?.read(rangeTask(this.name, blob.digest, offset, length), {
+      (await this.#plain?.range(rangeTask(this.name, blob.digest, offset, length), {
         url: this.#url(pathOf(blob)),
         authorization: this.#authorization,
         first: offset,
         length,
         sizeBytes: blob.sizeBytes,
         signal,
+        allocate,
       }));
     if (plain) return plain;
     return await readRange(this.name, { blob, offset, length }, (task, headers) =>
@@ -80,23 +92,38 @@ export class WebSource implements ImageSource {
   /** Read each time: a folder on a web server may be replaced by a newer one. */
   async #index(signal: AbortSignal | undefined): Promise<{ task: Task; entries: readonly IndexEntry[] }> {
     const task: Task = { doing: 'reading index.json', source: this.name };
-    const answer = await this.#get(task, { path: 'index.json', headers: {}, signal });
-    if (answer.status !== 200) throw await answer.failure();
-    return { task, entries: parseIndexJson(task, await answer.atMost(MAX_INDEX_BYTES)) };
+    return { task, entries: parseIndexJson(task, await this.#file(task, { path: 'index.json', signal })) };
   }
 
   async #manifestAt(digest: Digest, signal: AbortSignal | undefined): Promise<ManifestBytes> {
     const task: Task = { doing: `reading the manifest ${digest}`, source: this.name, blob: digest };
     const path = pathOf({ digest, sizeBytes: 0 });
-    const answer = await this.#get(task, { path, headers: {}, signal });
-    if (answer.status !== 200) throw await answer.failure();
-    const bytes = await answer.atMost(MAX_INDEX_BYTES);
+    const bytes = await this.#file(task, { path, signal });
     checkDigest(task, bytes, digest);
     return { bytes, digest, mediaType: OCI_MANIFEST };
   }
 
   async #manifestOf({ digest, size, mediaType }: IndexEntry, signal?: AbortSignal): Promise<ManifestBytes> {
     return { bytes: await this.blob({ digest, sizeBytes: size }, signal), digest, mediaType };
+  }
+
+  /** A file of unknown size, bounded as an index and a manifest are. */
+  async #file(task: Task, wanted: { path: string; signal: AbortSignal | undefined }): Promise<Buffer> {
+    const plain = await this.#whole(task, wanted, MAX_INDEX_BYTES);
+    if (plain) return plain;
+    const answer = await this.#get(task, { ...wanted, headers: {} });
+    if (answer.status !== 200) throw await answer.failure();
+    return await answer.atMost(MAX_INDEX_BYTES);
+  }
+
+  /** @returns undefined where it has to be asked for in the general way */
+  async #whole(
+    task: Task,
+    { path, signal }: { path: string; signal: AbortSignal | undefined },
+    maxBytes: number,
+  ): Promise<Buffer | undefined> {
+    const file = { url: this.#url(path), authorization: this.#authorization, signal };
+    return await this.#plain?.whole(task, file, maxBytes);
   }
 
   #url(path: string): URL {

@@ -18,7 +18,7 @@ export async function* streamBlob(
 ): AsyncGenerator<Buffer> {
   const hash = createHash('sha256');
   const read = (offset: number): Promise<Buffer> =>
-    source.range(blob, offset, Math.min(PIECE_BYTES, blob.sizeBytes - offset), signal);
+    source.range(blob, offset, Math.min(PIECE_BYTES, blob.sizeBytes - offset), { signal });
   let next = read(0);
   for (let offset = 0; ; ) {
     const piece = await next;

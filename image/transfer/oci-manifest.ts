@@ -1,6 +1,6 @@
 /** An OCI image manifest as far as copying needs it: the blobs that it names (image-spec v1.1, manifest.md). */
-import { z } from 'zod';
-import { digestSchema } from '../source/reference.ts';
+import type { Digest } from '../digest.ts';
+import { Fields } from '../json-fields.ts';
 import type { BlobDescriptor, ManifestBytes } from '../source/source.ts';
 
 /** The only kind of manifest that Iguana writes and copies. */
@@ -11,26 +11,20 @@ export class BadManifest extends Error {
   override readonly name = 'BadManifest';
 }
 
-const descriptorSchema = z.object({
-  mediaType: z.string(),
-  digest: digestSchema,
-  size: z.number().int().nonnegative(),
-  annotations: z.record(z.string(), z.string()).optional(),
-});
-
-const manifestSchema = z.object({
-  schemaVersion: z.literal(2),
-  mediaType: z.literal(OCI_MANIFEST).optional(),
-  artifactType: z.string().optional(),
-  config: descriptorSchema,
-  layers: z.array(descriptorSchema),
-});
-
 /** A descriptor as it stands in manifests. */
-export type Descriptor = z.infer<typeof descriptorSchema>;
+export interface Descriptor {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  readonly size: number;
+  readonly annotations?: Readonly<Record<string, string>>;
+}
 
 /** A manifest's blobs. */
-export type OciManifest = z.infer<typeof manifestSchema>;
+export interface OciManifest {
+  readonly artifactType?: string;
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+}
 
 /** @throws BadManifest */
 export function parseOciManifest(name: string, { bytes, digest, mediaType }: ManifestBytes): OciManifest {
@@ -41,11 +35,29 @@ export function parseOciManifest(name: string, { bytes, digest, mediaType }: Man
     );
   }
   try {
-    return manifestSchema.parse(JSON.parse(bytes.toString()));
+    const fields = new Fields(JSON.parse(bytes.toString()), 'manifest');
+    fields.oneOf('schemaVersion', 2);
+    if (fields.has('mediaType')) fields.oneOf('mediaType', OCI_MANIFEST);
+    return {
+      ...(fields.has('artifactType') && { artifactType: fields.text('artifactType') }),
+      config: descriptorOf(fields.object('config')),
+      layers: fields.objects('layers').map((layer) => descriptorOf(layer)),
+    };
   } catch (cause) {
     throw new BadManifest(`${doing}: it is no OCI image manifest`, { cause });
   }
 }
+
+/**
+ * A descriptor (image-spec v1.1, descriptor.md).
+ * @param mostBytes that it may describe
+ */
+export const descriptorOf = (fields: Fields, mostBytes?: number): Descriptor => ({
+  mediaType: fields.text('mediaType'),
+  digest: fields.digest('digest'),
+  size: fields.count('size', mostBytes),
+  ...(fields.has('annotations') && { annotations: fields.texts('annotations') }),
+});
 
 /** Its blobs, each once. */
 export function blobsOf({

@@ -1,16 +1,15 @@
 /** The worker threads of a write, and what is fetched for them ahead of time: no more than a few batches for each. */
-import { Worker } from 'node:worker_threads';
-import { type Batch, overlaps, type Tally } from './batch.ts';
+import type { Worker } from 'node:worker_threads';
+import { type Batch, type BatchChunk, overlaps, type Tally } from './batch.ts';
 import { fromPlainError, WorkerDied } from './errors.ts';
 import type { Fetcher } from './fetcher.ts';
-import type { Packed } from './packed.ts';
+import type { PackedMemory } from './packed-memory.ts';
 import type { FromThread, ThreadSetup, ToThread } from './thread.ts';
+import { takeThread } from './threads.ts';
+import { toWire } from './wire.ts';
 
-/** Under way for each thread: one batch is written, one decompressed, one fetched. */
-const BATCHES_PER_THREAD = 3;
-
-/** Beside this file; where everything is bundled into one, beside that. */
-const THREAD = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url);
+/** Under way for each thread: one batch is decompressed and written, one fetched. What is fetched and not written is fetched again after a kill. */
+export const BATCHES_PER_THREAD = 2;
 
 /** Called when a batch is written, not flushed. */
 export type OnWritten = (batch: Batch, tally: Tally) => void;
@@ -20,12 +19,24 @@ interface Member {
   readonly doing: Map<number, Batch>;
 }
 
+/** A batch that is being fetched or worked on. */
+interface OpenBatch {
+  readonly batch: Batch;
+  /** It has not read yet what it copies from elsewhere. */
+  reads: boolean;
+  /** Those that have to read first what this one overwrites. */
+  readonly waitsFor: Set<number>;
+  /** Who has it, and waits to be told that it may write. */
+  waiting: Member | undefined;
+}
+
 /** Runs batches on several threads. */
 export class Crew {
   readonly #members: readonly Member[];
   readonly #fetcher: Fetcher;
-  /** Batches that are being fetched or worked on. */
-  readonly #open = new Map<number, Batch>();
+  readonly #open = new Map<number, OpenBatch>();
+  /** Of the fetcher; threads send it back. */
+  readonly #memory: PackedMemory;
   /** Stops what is being fetched. */
   readonly #abort: AbortController;
   #nextId = 0;
@@ -38,12 +49,13 @@ export class Crew {
   constructor(
     threads: number,
     setup: ThreadSetup,
-    { fetcher, abort }: { fetcher: Fetcher; abort: AbortController },
+    { fetcher, abort, memory }: { fetcher: Fetcher; abort: AbortController; memory: PackedMemory },
   ) {
     this.#fetcher = fetcher;
     this.#abort = abort;
+    this.#memory = memory;
     this.#members = Array.from({ length: threads }, () => {
-      const worker = new Worker(THREAD, { workerData: setup });
+      const worker = takeThread();
       const member: Member = { worker, doing: new Map() };
       worker.on('message', (message: FromThread) => this.#received(member, message));
       worker.on('error', (error) => this.#died(member, asError(error)));
@@ -51,13 +63,13 @@ export class Crew {
         if (member.doing.size > 0)
           this.#died(member, new WorkerDied(`writing an image: a worker thread ended with status ${code}`));
       });
+      worker.postMessage(setup);
       return member;
     });
   }
 
   /**
-   * Does batches, in about their order. No batch begins while another one is at work that writes what it reads, or reads what
-   * it writes.
+   * Does batches, in about their order. None writes before all that came before it have read what it overwrites.
    * @throws the first failure, when all threads have stopped; the crew can only be closed then
    */
   async run(batches: Iterable<Batch>, onWritten: OnWritten, signal?: AbortSignal): Promise<void> {
@@ -67,7 +79,7 @@ export class Crew {
     if (signal?.aborted) abort();
     try {
       for (const batch of batches) {
-        while (!this.#failure && !this.#hasRoomFor(batch)) await this.#anyEnd();
+        while (!this.#failure && !this.#hasRoom()) await this.#anyEnd();
         if (this.#failure) break;
         void this.#begin(batch);
       }
@@ -91,23 +103,29 @@ export class Crew {
     );
   }
 
-  #hasRoomFor(batch: Batch): boolean {
-    return (
-      this.#open.size < this.#members.length * BATCHES_PER_THREAD &&
-      !this.#open.values().some((other) => destroys(batch, other) || destroys(other, batch))
-    );
+  #hasRoom(): boolean {
+    return this.#open.size < this.#members.length * BATCHES_PER_THREAD;
   }
 
   async #begin(batch: Batch): Promise<void> {
     const id = this.#nextId++;
-    this.#open.set(id, batch);
+    const before = this.#open.entries().filter(([, other]) => other.reads && destroys(batch, other.batch));
+    const open: OpenBatch = {
+      batch,
+      reads: batch.chunks.some(isMoved),
+      waitsFor: new Set(before.map(([other]) => other)),
+      waiting: undefined,
+    };
+    this.#open.set(id, open);
     try {
       const packed = await this.#fetcher.fetch(surelyMissing(batch));
       this.#abort.signal.throwIfAborted();
       const [idlest] = this.#members.toSorted((a, b) => a.doing.size - b.doing.size);
       if (!idlest) throw new WorkerDied('writing an image: there is no worker thread');
       idlest.doing.set(id, batch);
-      post(idlest, { id, batch, packed });
+      const waits = open.waitsFor.size > 0;
+      if (waits) open.waiting = idlest;
+      post(idlest, { id, batch: toWire(batch), packed, waits });
     } catch (error) {
       this.#fail(asError(error));
       this.#end(id);
@@ -115,8 +133,18 @@ export class Crew {
   }
 
   #end(id: number): void {
+    this.#hasRead(id);
     this.#open.delete(id);
     this.#wake();
+  }
+
+  /** A batch has what it copies: those that overwrite it may go on. */
+  #hasRead(id: number): void {
+    const own = this.#open.get(id);
+    if (!own?.reads) return;
+    own.reads = false;
+    for (const [other, { waitsFor, waiting }] of this.#open)
+      if (waitsFor.delete(id) && waitsFor.size === 0 && waiting) post(waiting, { id: other, mayWrite: true });
   }
 
   async #anyEnd(): Promise<void> {
@@ -132,9 +160,16 @@ export class Crew {
       void this.#answer(member, batch, message);
       return;
     }
+    if ('hasRead' in message) {
+      this.#hasRead(message.id);
+      return;
+    }
     member.doing.delete(message.id);
     if ('error' in message) this.#fail(fromPlainError(message.error));
-    else this.#onWritten(batch, message.tally);
+    else {
+      this.#memory.giveBack(message.memory);
+      this.#onWritten(batch, message.tally);
+    }
     this.#end(message.id);
   }
 
@@ -170,7 +205,8 @@ export class Crew {
 
 /** The memory of what was fetched is moved to the thread. */
 function post({ worker }: Member, message: Exclude<ToThread, string>): void {
-  const moved = new Set((message.packed ?? ([] satisfies Packed)).map(({ bytes }) => bytes.buffer));
+  const packed = 'packed' in message ? (message.packed ?? []) : [];
+  const moved = new Set(packed.map(({ bytes }) => bytes.buffer));
   worker.postMessage(message, [...moved]);
 }
 
@@ -180,10 +216,17 @@ const surelyMissing = ({ mode, chunks }: Batch) =>
 
 const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
 
+/** It lies elsewhere on the target. */
+const isMoved = ({ from, offset }: BatchChunk): boolean => from !== undefined && from !== offset;
+
 /** True where writing one batch could destroy what another one is to copy from there. */
 function destroys(writer: Batch, reader: Batch): boolean {
-  return reader.chunks.some(({ from, offset, length }) => {
-    if (from === undefined || from === offset) return false;
-    return writer.chunks.some((chunk) => overlaps(chunk, { offset: from, length }));
+  return reader.chunks.some((chunk) => {
+    const { from, length } = chunk;
+    if (from === undefined || !isMoved(chunk)) return false;
+    const source = { offset: from, length };
+    // Most batches are far from each other.
+    const isNear = overlaps({ offset: writer.start, length: writer.end - writer.start }, source);
+    return isNear && writer.chunks.some((other) => overlaps(other, source));
   });
 }

@@ -1,5 +1,5 @@
 /** Fetches the compressed bytes of chunks: neighbours in a pack in one request. */
-import type { BlobDescriptor, ImageSource } from '../source/source.ts';
+import type { BlobDescriptor, ImageSource, RangeOptions } from '../source/source.ts';
 import type { BatchChunk } from './batch.ts';
 import type { Packed } from './packed.ts';
 
@@ -18,13 +18,13 @@ interface Range {
 export class Fetcher {
   readonly #source: ImageSource;
   readonly #packs: readonly BlobDescriptor[];
-  readonly #signal: AbortSignal;
+  readonly #options: RangeOptions;
 
-  /** @param signal ends all requests */
-  constructor(source: ImageSource, packs: readonly BlobDescriptor[], signal: AbortSignal) {
+  /** @param options `signal` ends all requests */
+  constructor(source: ImageSource, packs: readonly BlobDescriptor[], options: RangeOptions) {
     this.#source = source;
     this.#packs = packs;
-    this.#signal = signal;
+    this.#options = options;
   }
 
   /**
@@ -34,7 +34,7 @@ export class Fetcher {
   async fetch(chunks: readonly BatchChunk[]): Promise<Packed> {
     return await Promise.all(
       rangesOf(chunks).map(async ({ pack, offset, end }) => {
-        const data = await this.#source.range(this.#pack(pack), offset, end - offset, this.#signal);
+        const data = await this.#source.range(this.#pack(pack), offset, end - offset, this.#options);
         return { pack, offset, bytes: ownBytes(data) };
       }),
     );
@@ -59,11 +59,13 @@ export class Fetcher {
   }
 }
 
-/** Bytes that can be moved to another thread: in memory that nothing else lies in. */
+/** Bytes that can be moved to another thread: at the start of memory that nothing else lies in, as Node's own pool of small buffers does. */
 function ownBytes(data: Buffer): Uint8Array<ArrayBuffer> {
-  const { buffer, byteLength } = data;
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) return new Uint8Array(buffer);
-  return new Uint8Array(data);
+  const { buffer, byteOffset, byteLength } = data;
+  const isOwn = byteOffset === 0 && buffer.byteLength !== Buffer.poolSize;
+  return buffer instanceof ArrayBuffer && isOwn
+    ? new Uint8Array(buffer, 0, byteLength)
+    : new Uint8Array(data);
 }
 
 function rangesOf(chunks: readonly BatchChunk[]): readonly Range[] {

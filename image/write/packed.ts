@@ -26,7 +26,5 @@ export function packedBytesOf(packed: Packed, chunk: BatchChunk): Uint8Array | u
 export const packedLength = (packed: Packed): number =>
   packed.reduce((total, { bytes }) => total + bytes.length, 0);
 
-/** Gives the memory back at once: garbage collection lets a hundred megabytes gather first. */
-export function release(packed: Packed): void {
-  for (const { bytes } of packed) bytes.buffer.transfer(0);
-}
+/** The memory that they lie in. */
+export const memoryOf = (packed: Packed): readonly ArrayBuffer[] => packed.map(({ bytes }) => bytes.buffer);

@@ -5,7 +5,10 @@ import type { Tally } from './batch.ts';
 import type { ByteRange } from './flusher.ts';
 
 /** One part of an image: its verified table, {@link ChunkTable}. */
-export type WritePart = Pick<ChunkTable, 'sizeBytes' | 'dataBytes' | 'maxChunkBytes' | 'packs' | 'chunks'>;
+export type WritePart = Pick<
+  ChunkTable,
+  'sizeBytes' | 'dataBytes' | 'maxChunkBytes' | 'packs' | 'count' | 'at' | 'chunks'
+>;
 
 /** What is written where. */
 export interface WriteRequest {
@@ -28,7 +31,7 @@ export interface WriteRequest {
   readonly onProgress?: (progress: WriteProgress) => void;
   /** Stops between chunks; what is flushed stays, and nothing boots from it. */
   readonly signal?: AbortSignal;
-  /** Worker threads; default one for each core, at most 4: each needs about 40 MiB. */
+  /** Worker threads; default one for each core, at most 4: each needs about 50 MiB. */
   readonly threads?: number;
 }
 

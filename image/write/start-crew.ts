@@ -1,14 +1,14 @@
 /** The crew for a request, and how much it takes at once. */
-import { availableParallelism } from 'node:os';
-import { Crew } from './crew.ts';
+import { BATCHES_PER_THREAD, Crew } from './crew.ts';
 import { Fetcher } from './fetcher.ts';
+import { PackedMemory } from './packed-memory.ts';
 import type { BatchLimits } from './plan.ts';
 import type { WriteRequest } from './request.ts';
+import { defaultThreads } from './threads.ts';
 
-const MAX_THREADS = 4;
 const SLABS_PER_THREAD = 2;
-const SLAB_BYTES = 2 << 20;
-const PACKED_BYTES = 1 << 20;
+const SLAB_BYTES = 4 << 20;
+const PACKED_BYTES = 2 << 20;
 const WASM_PAGE_BYTES = 64 << 10;
 
 /** Starts the threads. @param access of the target: `r` where it is only compared */
@@ -19,12 +19,12 @@ export function startCrew(
   const { part, source, target, targetOffset = 0, threads = defaultThreads() } = request;
   const slabBytes = Math.ceil(Math.max(SLAB_BYTES, part.maxChunkBytes) / WASM_PAGE_BYTES) * WASM_PAGE_BYTES;
   const abort = new AbortController();
+  const memory = new PackedMemory(threads * BATCHES_PER_THREAD);
+  const allocate = (bytes: number): Buffer => memory.take(bytes);
   const crew = new Crew(
     threads,
     { sourceName: source.name, target, access, targetOffset, slabs: SLABS_PER_THREAD, slabBytes },
-    { fetcher: new Fetcher(source, part.packs, abort.signal), abort },
+    { fetcher: new Fetcher(source, part.packs, { signal: abort.signal, allocate }), abort, memory },
   );
   return { crew, limits: { rawBytes: slabBytes, packedBytes: PACKED_BYTES } };
 }
-
-const defaultThreads = (): number => Math.min(MAX_THREADS, availableParallelism());

@@ -11,10 +11,11 @@ import { Flusher } from './flusher.ts';
 import { type BatchLimits, batchesOf } from './plan.ts';
 import { ProgressMeter } from './progress.ts';
 import { readBack } from './read-back.ts';
-import type { WriteReport, WriteRequest } from './request.ts';
+import type { WritePart, WriteReport, WriteRequest } from './request.ts';
 import { resuming } from './resume.ts';
 import { reusePlan } from './reuse.ts';
 import { startCrew } from './start-crew.ts';
+import { stillHolds } from './still-holds.ts';
 import { Zeroer } from './zeros.ts';
 
 /** Where no chunk begins at the start of the image: any table of partitions or boot sector that was there before. */
@@ -85,12 +86,13 @@ class ImageWrite {
   }
 
   async #writeRest(crew: Crew, limits: BatchLimits): Promise<void> {
-    const { part, held, flushed, signal } = this.#request;
+    const { part, flushed, signal } = this.#request;
     const flusher = new Flusher(flushed ?? [], {
       flush: () => this.#target.flush(),
       onFlushed: (ranges) => this.#meter.flushed(ranges),
     });
     const region = { start: this.#firstBytes, end: part.sizeBytes };
+    const held = await this.#held();
     const reuse = held && reusePlan(part, held, { limits, destroyedBytes: this.#firstBytes });
     try {
       if (reuse) {
@@ -118,6 +120,14 @@ class ImageWrite {
       throw error;
     }
     await flusher.end();
+  }
+
+  /** What the target holds. An interrupted write has begun to replace it, so there it is looked for in any case. */
+  async #held(): Promise<WritePart | undefined> {
+    const { part, held, flushed, targetOffset = 0 } = this.#request;
+    if (!held || flushed) return held;
+    const place = { targetOffset, from: this.#firstBytes, to: part.sizeBytes };
+    return (await stillHolds(this.#target, held, place)) ? held : undefined;
   }
 
   async #writeStart(crew: Crew): Promise<void> {

@@ -109,7 +109,9 @@ describe('one place', () => {
     const { url, asked } = await faulty(() => 'silence');
     await using source = mirrored([url]);
     const reason = new Error('gone');
-    await expect(source.range(layout.pack, 0, LENGTH, AbortSignal.abort(reason))).rejects.toBe(reason);
+    await expect(source.range(layout.pack, 0, LENGTH, { signal: AbortSignal.abort(reason) })).rejects.toBe(
+      reason,
+    );
     expect(asked.length).toBe(0);
   });
 });
@@ -167,7 +169,7 @@ describe('several places', () => {
     const { url, asked } = await faulty(() => 'silence');
     await using source = mirrored([url, (await faulty(() => 'silence')).url], { deadlineMs: 60_000 });
     const stop = new AbortController();
-    const reading = source.range(layout.pack, 0, LENGTH, stop.signal);
+    const reading = source.range(layout.pack, 0, LENGTH, { signal: stop.signal });
     const reason = new Error('the person has left');
     while (asked.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
     stop.abort(reason);

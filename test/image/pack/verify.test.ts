@@ -45,9 +45,9 @@ function counted(source: ImageSource): { source: ImageSource; readonly asked: ()
     source: {
       ...source,
       name: source.name,
-      range: async (blob, offset, length, signal) => {
+      range: async (blob, offset, length, options) => {
         asked += length;
-        return await source.range(blob, offset, length, signal);
+        return await source.range(blob, offset, length, options);
       },
     },
   };

@@ -50,6 +50,23 @@ it.each([
   expect({ kept, copied }).toEqual(expected);
 });
 
+it.each([
+  ['the end', 'abcdefghijklmnopqrstuvwxyz', 'aa1bcdefghijklmnopqrstuvwxyz', 25],
+  ['the start', 'abcdefghijklmnopqrstuvwxyz', 'acdefghijklmnopqrstuvwxyz', 24],
+])(
+  'moved a little towards %s, in many batches, each over what another one needs',
+  async (_, before, after, copied) => {
+    expect((await reinstall(before, after)).copied).toBe(copied * MIB);
+  },
+);
+
+it('a disk that was emptied meanwhile is written whole', async () => {
+  const { kept, copied, written } = await reinstall('abcdefgh', 'abcdefgh', (disk) => {
+    disk.fill(0);
+  });
+  expect({ kept, copied, written }).toEqual({ kept: 0, copied: 0, written: 8 * MIB });
+});
+
 it('two that change places: one is copied, the other fetched', async () => {
   const { copied, written } = await reinstall('abcd', 'adcb');
   expect({ copied, written }).toEqual({ copied: MIB, written: MIB + FIRST_BYTES });

@@ -1,0 +1,29 @@
+/** Worker threads, some of them started before it is known what they will write: while they start, the image's table is read. */
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+
+const MAX_THREADS = 4;
+
+/** Beside this file; where everything is bundled into one, beside that. */
+const THREAD = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url);
+
+const waiting: Worker[] = [];
+
+/** One for each core, but no more than the memory of a small machine has room for. */
+export const defaultThreads = (): number => Math.min(MAX_THREADS, availableParallelism());
+
+/** Starts threads for a write that will follow. They keep no process alive that has nothing else to do. */
+export function startThreads(count = defaultThreads()): void {
+  while (waiting.length < count) {
+    const worker = new Worker(THREAD);
+    worker.unref();
+    waiting.push(worker);
+  }
+}
+
+/** A thread that waits for its setup; a new one where none does. */
+export function takeThread(): Worker {
+  const worker = waiting.pop() ?? new Worker(THREAD);
+  worker.ref();
+  return worker;
+}
