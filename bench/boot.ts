@@ -21,7 +21,7 @@ import { median } from './write-timing.ts';
 
 const ROUNDS = Number(process.argv[2] ?? 3);
 const LESS_MIB = process.argv.length > 3 ? process.argv.slice(3).map(Number) : [896, 768, 640, 512];
-const MIB = 1024;
+const MEMORY_MIB = 1024;
 /** The host, as guests of QEMU's user network see it. */
 const HOST = '10.0.2.2';
 /** `TASK_QUEUE_TYPE_ACTIVITY` of Temporal's API. */
@@ -65,7 +65,7 @@ async function pulledRequest(): Promise<Partial<BootRequest>> {
 async function measure(image: BootImage): Promise<Record<string, number>> {
   const outcomes: Outcome[] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    const outcome = await start(image, MIB);
+    const outcome = await start(image, MEMORY_MIB);
     if (outcome.times.has('poll')) outcomes.push(outcome);
     else console.error(`not counted, since its agent never polled: ${outcome.last}`);
   }

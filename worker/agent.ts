@@ -4,22 +4,25 @@
  */
 import { join } from 'node:path';
 import type { AgentSources } from '../activities/agent.ts';
+import type { AgentActivities } from '../activities/contract.ts';
 import { type StatePaths, statePaths } from '../host/state.ts';
 import { machineQueue } from '../workflows/api.ts';
 import { Narrator } from './console/narrator.ts';
+import { devicesFound } from './enrolment/devices.ts';
 import { enrolMachine } from './enrolment/enrol.ts';
 import { fetchSecret } from './enrolment/fetch-secret.ts';
 import { gatewaySource } from './enrolment/gateway-source.ts';
 import { bootId } from './enrolment/identity.ts';
 import { type EnrolmentSettings, enrolmentSettings } from './enrolment/settings.ts';
 import { tlsFolder } from './enrolment/tls-files.ts';
-import { devicesFound, lazySteps } from './lazy-steps.ts';
+import { lazySteps } from './lazy-steps.ts';
 import { installLogger } from './log.ts';
 import { runWorker } from './run-worker.ts';
 
 const logger = installLogger('agent');
 const paths = statePaths();
 const settings = enrolmentSettings(process.env);
+await devicesFound(process.env.IGUANA_DEVICES_FILE, logger);
 const enrolled = settings && (await enrolMachine(settings, logger, new AbortController().signal));
 const machineId = enrolled?.machineId ?? process.env.IGUANA_MACHINE;
 if (!machineId) {
@@ -32,11 +35,7 @@ await runWorker(
   logger,
   {
     taskQueue: machineQueue(machineId),
-    activities: lazySteps(async () => {
-      const { agentActivities, hostSources } = await import('../activities/agent.ts');
-      await devicesFound(process.env.IGUANA_DEVICES_FILE);
-      return agentActivities(settings ? await gatewaySources(settings, paths) : hostSources(paths));
-    }),
+    activities: lazySteps(loadSteps),
     // The steps of an install follow one another; a cancelled one may still be cleaning up while `release` runs.
     maxConcurrentActivityTaskExecutions: 4,
     // Stands in the history beside each step.
@@ -54,4 +53,15 @@ async function gatewaySources(to: EnrolmentSettings, { run }: StatePaths): Promi
     images: servedLibrary({ url, certDir: tlsFolder(to), folder: join(run, 'image-files') }),
     secrets: (name) => fetchSecret(to, name),
   };
+}
+
+async function loadSteps(): Promise<AgentActivities> {
+  try {
+    const { agentActivities, hostSources } = await import('../activities/agent.ts');
+    return agentActivities(settings ? await gatewaySources(settings, paths) : hostSources(paths));
+  } catch (error) {
+    // Whoever runs the agent starts the next one; its steps are tried again.
+    logger.fatal({ err: error }, 'loading the steps failed');
+    process.exit(1);
+  }
 }

@@ -54,10 +54,14 @@ async function fetchOnce(
       signal,
       headers: { 'user-agent': 'iguana', 'accept-encoding': 'identity' },
     });
-    const to = answer.headers.get('location');
-    if (answer.status >= 300 && answer.status < 400 && to !== null)
-      throw new UnexpectedAnswer(task, `it redirects to ${printable(to)}, which is not followed`);
-    if (answer.status !== 200) throw statusFailure(task, { status: answer.status });
+    if (answer.status !== 200) {
+      // Unread, it would keep the connection, and with it the process.
+      await answer.body?.cancel();
+      const to = answer.headers.get('location');
+      if (answer.status >= 300 && answer.status < 400 && to !== null)
+        throw new UnexpectedAnswer(task, `it redirects to ${printable(to)}, which is not followed`);
+      throw statusFailure(task, { status: answer.status });
+    }
     return await readAtMost(answer, task, maxBytes);
   } catch (error) {
     if (error instanceof SourceError) throw error;

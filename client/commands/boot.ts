@@ -90,7 +90,7 @@ export function registerBoot(program: Command): void {
     )
     .option(
       '--control <file>',
-      'workflow file of the original Iguana: without a server, and without other words for the kernel, it is run',
+      'workflow file of the original Iguana: without a server, and without other words for the kernel, it is run; whoever has the files can read it',
     )
     .option('--server <url>', 'address of the gateway; default: the kernel command line says it')
     .option('--ca <digest>', 'digest of its authority; default, with --server: that of this host’s gateway')

@@ -42,6 +42,7 @@ export async function enrolMachine(
 ): Promise<Enrolled> {
   let wait = RETRY_MS.first;
   const since = performance.now();
+  let hasSaid = false;
   for (;;) {
     signal.throwIfAborted();
     try {
@@ -69,6 +70,8 @@ export async function enrolMachine(
     } catch (error) {
       signal.throwIfAborted();
       if (isNetworkAway(error) && performance.now() - since < NETWORK.patienceMs) {
+        if (!hasSaid) logger.info('waiting for the network');
+        hasSaid = true;
         await sleep(NETWORK.pollMs, undefined, { signal });
         continue;
       }

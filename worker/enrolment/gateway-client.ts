@@ -116,6 +116,8 @@ async function ask(url: URL, { body, ca, client }: Sending): Promise<string> {
     agent: false,
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
+  // A connection that breaks in the middle of an answer is told here as well; nobody listening would end the process.
+  sent.on('error', () => undefined);
   sent.end(body && JSON.stringify(body));
   const [answer] = (await once(sent, 'response')) as [IncomingMessage];
   const said = await text(answer);

@@ -43,6 +43,12 @@ install() {
     cp -a --no-preserve=ownership --remove-destination "$moddir/root/." "$initdir/"
     chmod 0755 "$initdir"/usr/lib/iguana/*
 
+    # A distribution may name drivers to be loaded (force_drivers), and before systemd 254 one unit makes all device nodes.
+    # shellcheck disable=SC2154
+    rm -f "$initdir/etc/systemd/system/systemd-modules-load.service"
+    [ -e "$systemdsystemunitdir/systemd-tmpfiles-setup-dev-early.service" ] ||
+        rm -f "$initdir/etc/systemd/system/systemd-tmpfiles-setup-dev.service"
+
     # shellcheck disable=SC2154
     inst_multiple -o "$systemdsystemunitdir"/{basic,sockets,timers,paths,slices,network,network-online,network-pre,nss-lookup}.target \
         "$systemdsystemunitdir"/{reboot,poweroff,kexec,shutdown,umount,final,halt}.target \
@@ -50,7 +56,7 @@ install() {
         "$systemdsystemunitdir"/systemd-networkd-wait-online.service "$systemdutildir"/systemd-networkd-wait-online \
         "$systemdsystemunitdir"/systemd-resolved.service "$systemdutildir"/systemd-resolved \
         /usr/lib/sysusers.d/systemd-resolve.conf /usr/lib/tmpfiles.d/systemd-resolve.conf \
-        "$systemdsystemunitdir"/dev-{hugepages,mqueue}.mount "$systemdsystemunitdir"/{tmp,sys-kernel-config}.mount
+        "$systemdsystemunitdir"/dev-hugepages.mount
 
     # The user of systemd-resolved, too: dracut's own module has made those before.
     systemd-sysusers --root="$initdir" >/dev/null
