@@ -8,8 +8,8 @@ import type { FromThread, ThreadSetup, ToThread } from './thread.ts';
 import { takeThread } from './threads.ts';
 import { toWire } from './wire.ts';
 
-/** Under way for each thread: one batch is decompressed and written, one fetched. What is fetched and not written is fetched again after a kill. */
-export const BATCHES_PER_THREAD = 2;
+/** Under way for each thread: one batch is decompressed and written, one waits, one is fetched. What is not written is fetched again after a kill. */
+export const BATCHES_PER_THREAD = 3;
 
 /** Called when a batch is written, not flushed. */
 export type OnWritten = (batch: Batch, tally: Tally) => void;

@@ -4,7 +4,7 @@
  */
 
 /** More than what is usually fetched at once; only the pages that are used are ever there. */
-const PIECE_BYTES = (5 << 20) / 2;
+const PIECE_BYTES = (5 << 20) / 4;
 /** Less is not worth a piece. */
 const LEAST_BYTES = 128 << 10;
 

@@ -7,8 +7,8 @@ import type { WriteRequest } from './request.ts';
 import { defaultThreads } from './threads.ts';
 
 const SLABS_PER_THREAD = 2;
-const SLAB_BYTES = 4 << 20;
-const PACKED_BYTES = 2 << 20;
+const SLAB_BYTES = 2 << 20;
+const PACKED_BYTES = 1 << 20;
 const WASM_PAGE_BYTES = 64 << 10;
 
 /** Starts the threads. @param access of the target: `r` where it is only compared */
