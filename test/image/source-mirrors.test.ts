@@ -23,10 +23,10 @@ const open = (url: string, idleTimeoutMs = 300) => openWeb(url, { idleTimeoutMs,
 /** Long enough for a busy machine, where it is not silence that is to be found out. */
 const PATIENT_MS = 10_000;
 const patienceFor = (fault: Fault) => (JSON.stringify(fault).includes('silence') ? undefined : PATIENT_MS);
-const mirrored = (urls: readonly string[], options: PatienceOptions = {}) =>
+const mirrored = (urls: readonly string[], options: PatienceOptions = {}, idleTimeoutMs?: number) =>
   closing(
     new MirroredSource(
-      urls.map((url) => open(url)),
+      urls.map((url) => open(url, idleTimeoutMs)),
       { backoffMs: 10, ...options },
     ),
   );
