@@ -39,7 +39,7 @@ const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /** Loaded when it is needed: that takes as long as starting Node, and plain servers are read without it. */
-const loadUndici = () => import('undici');
+const loadUndici = () => import('./undici.ts');
 
 /** A client for one server and those it redirects to. */
 export class HttpClient {
