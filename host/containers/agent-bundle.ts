@@ -1,4 +1,4 @@
-/** The agent's program as one file, one for its threads, one that reads workflow files, and the one native library that it needs. */
+/** The agent's program, one for its threads, one that reads workflow files, what they load when it is needed, and the one native library. */
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join } from 'node:path';
