@@ -2,9 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
-import { copyFile, mkdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { findFirmware } from '../../activities/power/firmware.ts';
 import { ACCELERATION, pflash, QEMU } from '../../activities/power/qemu-arguments.ts';
 
@@ -25,6 +26,10 @@ export class VirtualMachine {
   readonly #uuid: string;
   #process: ChildProcess | undefined;
   #failure: string | undefined;
+  /** Until all that it said since its last start is in its record. */
+  #recorded: Promise<void> | undefined;
+  /** Characters of the console that are older than its last start. */
+  #earlier = 0;
 
   private constructor(folder: string, uuid: string) {
     this.#folder = folder;
@@ -61,6 +66,9 @@ export class VirtualMachine {
       ...['-device', `scsi-hd,bus=scsi.0,drive=disk${index},serial=disk-${index},bootindex=${index + 1}`],
     ]);
     const { code } = await findFirmware();
+    this.#earlier = (await this.console()).length;
+    // The one of a QEMU that was killed would be found before there is a new one.
+    await rm(join(this.#folder, 'monitor'), { force: true });
     const from =
       network && 'kernel' in network
         ? ['-kernel', network.kernel, '-initrd', network.initrd, '-append', network.commandLine]
@@ -84,7 +92,10 @@ export class VirtualMachine {
       ],
       { cwd: this.#folder, stdio: ['ignore', 'pipe', 'inherit'] },
     );
-    child.stdout.pipe(createWriteStream(join(this.#folder, 'console.log'), { flags: 'a' }));
+    this.#recorded = pipeline(
+      child.stdout,
+      createWriteStream(join(this.#folder, 'console.log'), { flags: 'a' }),
+    );
     this.#process = child;
     child.once('exit', (status) => {
       // A cut has no status; whoever switches itself off has 0.
@@ -97,17 +108,28 @@ export class VirtualMachine {
     if (this.#failure !== undefined) throw new Error(this.#failure);
   }
 
+  async #requireOn(): Promise<void> {
+    if (this.#isOn()) return;
+    throw new Error(`the machine has switched itself off:\n${await this.console()}`);
+  }
+
+  #isOn(): boolean {
+    return this.#process?.exitCode === null && this.#process.signalCode === null;
+  }
+
   /** Pulls the plug. */
   async cutPower(): Promise<void> {
     const child = this.#process;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    if (!child || !this.#isOn()) return;
     const gone = once(child, 'exit');
     child.kill('SIGKILL');
     await gone;
+    await this.#recorded;
   }
 
   /** Pulls its network cable, or puts it back. */
   async plugNetwork(isIn: boolean): Promise<void> {
+    await this.#requireOn();
     const monitor = connect(join(this.#folder, 'monitor'));
     await once(monitor, 'data');
     monitor.end(`set_link net ${isIn ? 'on' : 'off'}\n`);
@@ -117,7 +139,8 @@ export class VirtualMachine {
   /** Waits until it switches itself off, or would start again. */
   async off(): Promise<void> {
     const child = this.#process;
-    if (child && child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    if (child && this.#isOn()) await once(child, 'exit');
+    await this.#recorded;
   }
 
   /** Bytes that were written. */
@@ -128,5 +151,10 @@ export class VirtualMachine {
   /** All that it has ever said. */
   async console(): Promise<string> {
     return await readFile(join(this.#folder, 'console.log'), 'utf8');
+  }
+
+  /** What it has said since it was switched on the last time. */
+  async consoleSinceStart(): Promise<string> {
+    return (await this.console()).slice(this.#earlier);
   }
 }
