@@ -11,7 +11,7 @@ import { statePaths } from '../host/state.ts';
 import { Fleet } from '../test/gateway/harness/fleet.ts';
 import { machineIdOf } from '../test/gateway/harness/site.ts';
 import { endAll } from '../test/image/servers/at-end.ts';
-import { makeCertificates } from '../test/image/servers/certificates.ts';
+import { LOOPBACK, makeCertificates } from '../test/image/servers/certificates.ts';
 import { startRegistry } from '../test/image/servers/registry.ts';
 import { pushAgent } from '../test/machine/push-agent.ts';
 import { Signing } from '../test/machine/signing.ts';
@@ -48,10 +48,10 @@ async function start({ kernel, initrd }: BootImage, memoryMiB: number): Promise<
 
 /** With the agent signed in a registry, which is asked for it at each start. */
 async function pulledRequest(): Promise<Partial<BootRequest>> {
-  const [tls, signing] = await Promise.all([makeCertificates(HOST), Signing.create()]);
+  const [tls, signing] = await Promise.all([makeCertificates(HOST, LOOPBACK), Signing.create()]);
   const { host } = await startRegistry({ tls });
   const agent = `${host.replace('127.0.0.1', HOST)}/iguana/agent`;
-  const digest = await pushAgent(`${host}/iguana/agent`);
+  const digest = await pushAgent(`${host}/iguana/agent`, tls.ca);
   await signing.sign(`${host}/iguana/agent@${digest}`, agent);
   return {
     baked: false,

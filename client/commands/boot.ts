@@ -8,6 +8,7 @@ import { statePaths } from '../../host/state.ts';
 import { usageError } from '../errors.ts';
 import { formatBytes } from '../output/format.ts';
 import { table } from '../output/table.ts';
+import { registerBootAgent } from './boot-agent.ts';
 import { certificateIn, dracutSystem, publicKeyIn, tokenIn, workflowFileIn } from './boot-files.ts';
 import { action, type Call, define, group } from './define.ts';
 
@@ -96,6 +97,7 @@ export function registerBoot(program: Command): void {
     .option('--ca <digest>', 'digest of its authority; default, with --server: that of this host’s gateway')
     .option('--token-file <file>', 'token with which the machines enrol; whoever has the files can read it')
     .action(action(build));
+  registerBootAgent(boot);
   define(boot, {
     usage: 'ipxe',
     summary: 'print the iPXE script that starts machines with the boot image',

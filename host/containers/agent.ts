@@ -21,6 +21,8 @@ const APP = '/usr/lib/iguana';
 const NODE = '/usr/bin/node';
 /** What the container runs. */
 export const AGENT_COMMAND = [NODE, `${APP}/agent.js`] as const;
+/** How the container runs. */
+export const AGENT_CONTAINER = { command: [...AGENT_COMMAND], env: ['NODE_ENV=production'] } as const;
 
 /**
  * The agent's image; made where the engine does not have it. Quick when it has: the sources are bundled to know.
@@ -41,8 +43,7 @@ export async function ensureAgentImage(
     name: 'agent',
     tag: content.tag,
     layers: (folder) => layersOf(content, folder, onLine),
-    command: [...AGENT_COMMAND],
-    env: ['NODE_ENV=production'],
+    ...AGENT_CONTAINER,
   });
 }
 

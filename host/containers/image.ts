@@ -44,31 +44,39 @@ export async function loadImage(engine: Engine, image: ImageContent): Promise<vo
   }
 }
 
-/** An image in the format of `docker save`: https://github.com/moby/docker-image-spec, which both engines load. */
-function dockerArchive({ tag, layers, command, env }: ImageContent): Readable {
-  const archive = pack();
-  const created = new Date(EPOCH_SECONDS * 1000);
-  const config = JSON.stringify({
+/** When every image was made: the same content gives the same bytes. */
+const CREATED = new Date(EPOCH_SECONDS * 1000);
+
+/** An image's configuration (image-spec v1.1, config.md), as JSON. */
+export function imageConfig({ layers, command, env }: Omit<ImageContent, 'tag'>): string {
+  return JSON.stringify({
     architecture: 'amd64',
     os: 'linux',
-    created: created.toISOString(),
+    created: CREATED.toISOString(),
     config: {
       Cmd: command ?? [],
       Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin', ...(env ?? [])],
     },
     rootfs: { type: 'layers', diff_ids: layers.map(({ diffId }) => diffId) },
-    history: layers.map(() => ({ created: created.toISOString(), created_by: 'iguana' })),
+    history: layers.map(() => ({ created: CREATED.toISOString(), created_by: 'iguana' })),
   });
+}
+
+/** An image in the format of `docker save`: https://github.com/moby/docker-image-spec, which both engines load. */
+function dockerArchive({ tag, ...content }: ImageContent): Readable {
+  const archive = pack();
+  const { layers } = content;
+  const config = imageConfig(content);
   const configName = `${createHash('sha256').update(config).digest('hex')}.json`;
   const layerName = ({ diffId }: Layer): string => `${diffId.slice('sha256:'.length)}.tar`;
   const manifest = JSON.stringify([{ Config: configName, RepoTags: [tag], Layers: layers.map(layerName) }]);
   const fill = async (): Promise<void> => {
-    archive.entry({ name: configName, mtime: created }, config);
+    archive.entry({ name: configName, mtime: CREATED }, config);
     for (const layer of layers) {
-      const entry = archive.entry({ name: layerName(layer), size: layer.bytes, mtime: created });
+      const entry = archive.entry({ name: layerName(layer), size: layer.bytes, mtime: CREATED });
       await pipeline(createReadStream(layer.path), entry);
     }
-    archive.entry({ name: 'manifest.json', mtime: created }, manifest);
+    archive.entry({ name: 'manifest.json', mtime: CREATED }, manifest);
     archive.finalize();
   };
   // A layer that cannot be read must end the upload with that error.

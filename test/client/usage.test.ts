@@ -28,6 +28,7 @@ const COMMANDS = [
   'image pull',
   'image sign',
   'boot build',
+  'boot agent',
   'boot ipxe',
   'machine ls',
   'machine approve',

@@ -8,7 +8,7 @@ import { makeBootImage } from '../../host/boot/boot-image.ts';
 import { freePort } from '../../host/free-port.ts';
 import { statePaths } from '../../host/state.ts';
 import { CommandLine } from '../client/command.ts';
-import { makeCertificates } from '../image/servers/certificates.ts';
+import { LOOPBACK, makeCertificates } from '../image/servers/certificates.ts';
 import { startRegistry } from '../image/servers/registry.ts';
 import { Site } from '../install/site.ts';
 import { dracutSystem } from './dracut-system.ts';
@@ -43,18 +43,16 @@ export function pulledAgentTests(): void {
       timeout: TIMEOUT_MS,
     }, async () => {
       const [tls, ours, others] = await Promise.all([
-        makeCertificates(HOST),
+        makeCertificates(HOST, LOOPBACK),
         Signing.create(),
         Signing.create(),
       ]);
       const registry = await startRegistry({ tls });
-      const digest = await pushAgent(`${registry.host}/iguana/agent`);
+      const digest = await pushAgent(`${registry.host}/iguana/agent`, tls.ca);
       // As the guest calls it.
       const agent = `${registry.host.replace('127.0.0.1', HOST)}/iguana/agent`;
-      const signWith = async (keys: Signing) =>
-        await keys.sign(`${registry.host}/iguana/agent@${digest}`, agent);
 
-      const iguana = new CommandLine({ IGUANA_STATE: root });
+      const iguana = new CommandLine({ IGUANA_STATE: root, COSIGN_PASSWORD: '' });
       const { documents } = await iguana.json(['machine', 'token', 'create']);
       const [{ token, caDigest }] = documents as [{ token: string; caDigest: string }];
       const request = {
@@ -76,12 +74,20 @@ export function pulledAgentTests(): void {
       await install.start();
       await machine.start({ ...boot, commandLine: 'console=ttyS0 quiet panic=10' });
       await install.console(/refusing the agent .*no signature exists/);
-      await signWith(others);
+      await others.sign(`${registry.host}/iguana/agent@${digest}`, agent);
       await install.console(
         /refusing the agent .*(?:invalid signature|cryptographic signature verification failed)/,
       );
       expect(await machine.console()).toContain('what to do: sign it with the key of this boot image');
-      await signWith(ours);
+      // Cosign has signed for the others.
+      const words = ['--key', `${ours.keys}.key`, '--identity', agent, '--ca', tls.ca];
+      const signed = await iguana.run([
+        'image',
+        'sign',
+        `docker://${registry.host}/iguana/agent@${digest}`,
+        ...words,
+      ]);
+      expect(signed).toMatchObject({ status: 0 });
       const { boots } = await install.until('the agent', (status) => status.boots !== undefined);
       expect(boots).toHaveLength(1);
       const { stdout } = await iguana.run(['history', MACHINE]);

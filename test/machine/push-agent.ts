@@ -1,20 +1,17 @@
 /** The agent's container in a registry. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { ensureAgentImage } from '../../host/containers/agent.ts';
-import { openEngine } from '../../host/engine/open.ts';
-import { statePaths } from '../../host/state.ts';
-import { folderWith } from '../image/servers/folder.ts';
+
+const MAIN = fileURLToPath(new URL('../../client/main.ts', import.meta.url));
 
 /**
- * Puts the agent of these sources into a registry of this host.
+ * Puts the agent of these sources into a registry of this host, as people do.
  * @param to `HOST:PORT/REPOSITORY`
+ * @param ca authority of the registry, a file
  * @returns its digest there
  */
-export async function pushAgent(to: string): Promise<string> {
-  const tag = await ensureAgentImage(await openEngine(statePaths()), statePaths(), () => undefined);
-  const digest = join(folderWith(), 'digest');
-  await execa('podman', ['push', '--tls-verify=false', '--digestfile', digest, tag, `docker://${to}`]);
-  return (await readFile(digest, 'utf8')).trim();
+export async function pushAgent(to: string, ca: string): Promise<string> {
+  const words = ['boot', 'agent', `docker://${to}`, '--ca', ca, '--output', 'json'];
+  const { stdout } = await execa(process.execPath, [MAIN, ...words]);
+  return (JSON.parse(stdout) as { digest: string }).digest;
 }

@@ -12,6 +12,16 @@ refuse() {
   printf '%s: %s\n' "$image" "$1" | cut -c1-500 >>"$run/refused"
 }
 
+# podman is loaded while a DHCP server thinks, and asks again until it answers. Why it failed is in $why; before there is a network that is no news.
+pull() {
+  systemctl start --no-block network-online.target
+  while :; do
+    online=$(systemctl is-active network-online.target) || :
+    ! why=$(podman pull --quiet --retry 40 --retry-delay 250ms "$image" 2>&1) || return 0
+    [ "$online" != active ] || return 1
+  done
+}
+
 # Sets $agent to what podman runs, and $agent_kind to --rootfs where that is no image. Where there is none it says so, and returns 1.
 find_agent() {
   if [ -f "$baked" ]; then
@@ -33,17 +43,15 @@ find_agent() {
       return 1
       ;;
   esac
-  # Only what is pulled needs it; the agent itself starts beside the network.
-  systemctl start network-online.target
   say "pulling the agent $image"
-  if ! why=$(podman pull --quiet "$image" 2>&1); then
+  if ! pull; then
     case $why in
       *[Ss]ignature* | *rejected*)
         refuse "$(printf '%s\n' "$why" | tail -n 1)" \
           'sign it with the key of this boot image (/etc/iguana/agent.pub), or make a boot image with the key that has signed it'
         ;;
       *)
-        say "pulling the agent $image failed: $why"
+        say "pulling the agent $image failed: $(printf '%s\n' "$why" | tail -n 1)"
         say 'what to do: look at the network, the name and the registry; it is tried again'
         ;;
     esac
