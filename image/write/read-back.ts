@@ -1,10 +1,14 @@
 /** Reads a written image back. */
 import { DirectFile } from '../direct-file.ts';
+import type { Batch, Extent } from './batch.ts';
 import type { Crew } from './crew.ts';
 import { type BatchLimits, batchesOf } from './plan.ts';
 import { ProgressMeter } from './progress.ts';
 import type { WriteRequest } from './request.ts';
 import { startCrew } from './start-crew.ts';
+
+/** More zeros than this are shared by the threads. */
+const ZEROS_BYTES = 64 << 20;
 
 /** What is compared with what. */
 export type CompareRequest = Pick<
@@ -45,9 +49,22 @@ export async function readBack(
   const batches = batchesOf(part.chunks(), { start: 0, end: part.sizeBytes }, limits);
   meter.begin('reading back');
   await crew.run(
-    batches.map((batch) => ({ ...batch, mode: 'verify' as const })),
+    batches.flatMap((batch) => [...verifying(batch)]),
     (batch) => meter.done(batch),
     signal,
   );
   return part.sizeBytes;
+}
+
+/** A batch to be compared, and beside it pieces of its long runs of zeros. */
+function* verifying(batch: Batch): Generator<Batch> {
+  const isLong = ({ length }: Extent): boolean => length > ZEROS_BYTES;
+  yield { ...batch, zeros: batch.zeros.filter((run) => !isLong(run)), mode: 'verify' };
+  for (const run of batch.zeros.filter(isLong)) {
+    for (let done = 0; done < run.length; done += ZEROS_BYTES) {
+      const piece = { offset: run.offset + done, length: Math.min(ZEROS_BYTES, run.length - done) };
+      const { offset: start, length } = piece;
+      yield { start, end: start + length, chunks: [], zeros: [piece], mode: 'verify' };
+    }
+  }
 }

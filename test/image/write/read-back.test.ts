@@ -17,8 +17,8 @@ const MIB = 1 << 20;
 const RAW = bytesOf('ab0c');
 const IMAGE = packSample(RAW, folderWith());
 
-async function compare(target: string): Promise<number> {
-  const source = openSource([`oci:${IMAGE.folder}`]);
+async function compare(target: string, { folder } = IMAGE): Promise<number> {
+  const source = openSource([`oci:${folder}`]);
   try {
     const [part] = (await readImage(source)).parts;
     if (!part) throw new Error('the image has no part');
@@ -56,6 +56,17 @@ describe('comparing', () => {
     await expect(compare(await fileWith(flip(2 * MIB + 777)))).rejects.toThrow(
       /reading zeros .*expected zeros/,
     );
+  });
+
+  it('finds one byte in a long run of zeros, which threads share', async () => {
+    const raw = bytesOf(`a${'0'.repeat(150)}b`);
+    const image = packSample(raw, folderWith());
+    const target = join(folderWith(), 'disk');
+    await writeFile(target, raw);
+    expect(await compare(target, image)).toBe(raw.length);
+    flip(140 * MIB + 5)(raw);
+    await writeFile(target, raw);
+    await expect(compare(target, image)).rejects.toThrow(/reading zeros .*expected zeros/);
   });
 
   it('reads from the disk, not from the cache', async () => {
