@@ -1,7 +1,6 @@
 /** `iguana boot agent`: the agent's container, for boot images that pull it. */
 import { createReadStream } from 'node:fs';
 import type { Command } from 'commander';
-import type { PackedLayer } from '../../host/containers/packed-agent.ts';
 import { statePaths } from '../../host/state.ts';
 import { type Digest, digestOf } from '../../image/digest.ts';
 import { formatBytes } from '../output/format.ts';
@@ -49,23 +48,33 @@ async function run({ output, options }: Call<ConnectionOptions>, to: string): Pr
     const configDigest = digestOf(config);
     for (const layer of layers) {
       const blob = { digest: layer.digest as Digest, sizeBytes: layer.bytes };
+      if (await target.has(blob)) continue;
       output.note(`agent: sending ${formatBytes(layer.bytes)}`);
-      if (!(await target.has(blob))) await target.put(blob, () => createReadStream(layer.path));
+      await target.put(blob, () => createReadStream(layer.path));
     }
-    await target.put({ digest: configDigest, sizeBytes: config.length }, () => onePiece(Buffer.from(config)));
+    await target.put({ digest: configDigest, sizeBytes: config.length }, () => onePiece(config));
     const manifest = Buffer.from(
       JSON.stringify({
         schemaVersion: 2,
         mediaType: OCI_MANIFEST,
         config: { mediaType: CONFIG, digest: configDigest, size: config.length },
-        layers: layers.map(({ digest, bytes }: PackedLayer) => ({ mediaType: LAYER, digest, size: bytes })),
+        layers: layers.map(({ digest, bytes }) => ({ mediaType: LAYER, digest, size: bytes })),
       }),
     );
     const digest = digestOf(manifest);
     await target.putManifest({ bytes: manifest, digest, mediaType: OCI_MANIFEST }, reference.tag);
     const bytes = layers.reduce((sum, layer) => sum + layer.bytes, config.length);
     const image = `${placeOf(reference)}@${digest}`;
-    output.result({ kind: 'agent', image, digest, bytes }, () => `${image}, ${formatBytes(bytes)}`);
+    output.result({ kind: 'agent', image, digest, bytes }, () =>
+      [
+        `${image}, ${formatBytes(bytes)}`,
+        ...(reference.kind === 'registry'
+          ? [
+              `when it is signed: iguana boot build --agent ${reference.host}/${reference.repository}@${digest}`,
+            ]
+          : []),
+      ].join('\n'),
+    );
   } finally {
     await target.close();
   }

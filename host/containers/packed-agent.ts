@@ -21,7 +21,7 @@ export interface PackedLayer {
 /** What a registry keeps of it. */
 export interface PackedAgent {
   /** The image's configuration, JSON. */
-  readonly config: Uint8Array;
+  readonly config: Buffer;
   /** Lowest first. */
   readonly layers: readonly PackedLayer[];
 }
@@ -33,7 +33,8 @@ export interface PackedAgent {
  */
 export async function packedAgent(paths: StatePaths, onLine: (line: string) => void): Promise<PackedAgent> {
   const folder = join(paths.cache, 'containers/layers');
-  return await withLock(join(paths.cache, 'containers/packed-agent.lock'), async () => {
+  // The lock of boot images, which are made of the same layers.
+  return await withLock(join(paths.cache, 'containers/boot.lock'), async () => {
     const layers = await agentLayers(folder, onLine);
     const packed: PackedLayer[] = [];
     for (const layer of layers) packed.push(await packedLayer(folder, layer, onLine));
