@@ -1,5 +1,5 @@
 /** Layers of container images, kept in the cache under what they were made of. */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -38,7 +38,8 @@ export async function cachedLayer(
     await utimes(record, new Date(), new Date());
     return { path, ...found };
   }
-  const temporary = `${path}.new`;
+  // Another process may make the same at the same time: the same bytes, and the last one stays.
+  const temporary = `${path}.${randomUUID()}.new`;
   try {
     await make(temporary);
     const file = await open(temporary);
@@ -53,15 +54,17 @@ export async function cachedLayer(
   }
 }
 
-/** Removes layers that no image has used for a month. */
+/** Removes layers that no image has used for a month, and what a killed process has left of one. */
 export async function dropUnusedLayers(folder: string): Promise<void> {
   const oldest = Date.now() - UNUSED_DAYS * 24 * 3600 * 1000;
   for (const name of await readdir(folder)) {
-    if (!name.endsWith('.json')) continue;
-    const record = join(folder, name);
-    if ((await stat(record)).mtimeMs > oldest) continue;
-    await rm(record, { force: true });
-    await rm(record.replace(/json$/, 'tar'), { force: true });
+    if (!/\.(?:json|new)$/.test(name)) continue;
+    const path = join(folder, name);
+    // Others make and remove files here, too.
+    const found = await stat(path).catch(() => undefined);
+    if (!found || found.mtimeMs > oldest) continue;
+    await rm(path, { force: true });
+    if (name.endsWith('.json')) await rm(path.replace(/json$/, 'tar'), { force: true });
   }
 }
 
