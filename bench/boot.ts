@@ -50,7 +50,7 @@ async function start({ kernel, initrd }: BootImage, memoryMiB: number): Promise<
 async function pulledRequest(): Promise<Partial<BootRequest>> {
   const [tls, signing] = await Promise.all([makeCertificates(HOST, LOOPBACK), Signing.create()]);
   const { host } = await startRegistry({ tls });
-  const agent = `${host.replace('127.0.0.1', HOST)}/iguana/agent`;
+  const agent = `${host.replace(LOOPBACK, HOST)}/iguana/agent`;
   const digest = await pushAgent(`${host}/iguana/agent`, tls.ca);
   await signing.sign(`${host}/iguana/agent@${digest}`, agent);
   return {

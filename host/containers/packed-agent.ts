@@ -1,6 +1,6 @@
 /** The agent's container as a registry keeps it: as small as zstd makes it, since every machine fetches it at every start. */
 import { join } from 'node:path';
-import { execa } from 'execa';
+import { runTool } from '../boot/run-tool.ts';
 import { withLock } from '../lock.ts';
 import type { StatePaths } from '../state.ts';
 import { AGENT_CONTAINER, agentLayers } from './agent.ts';
@@ -49,12 +49,8 @@ async function packedLayer(
 ): Promise<PackedLayer> {
   const found = await cachedLayer(folder, { packed: diffId, zstd: ZSTD }, async (path) => {
     onLine(`agent: compressing a layer of ${Math.round(archiveBytes / 1e6)} MB`);
-    try {
-      await execa('zstd', [...ZSTD, '--quiet', '--force', archive, '-o', path]);
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new Error(`compressing ${archive}: ${why} (Debian’s package zstd)`, { cause });
-    }
+    const args = [...ZSTD, '--quiet', '--force', archive, '-o', path];
+    await runTool('zstd', args, { doing: `compressing ${archive}`, from: 'zstd' });
   });
   return { path: found.path, digest: found.diffId, bytes: found.bytes };
 }

@@ -50,7 +50,7 @@ export function pulledAgentTests(): void {
       const registry = await startRegistry({ tls });
       const digest = await pushAgent(`${registry.host}/iguana/agent`, tls.ca);
       // As the guest calls it.
-      const agent = `${registry.host.replace('127.0.0.1', HOST)}/iguana/agent`;
+      const agent = `${registry.host.replace(LOOPBACK, HOST)}/iguana/agent`;
 
       const iguana = new CommandLine({ IGUANA_STATE: root, COSIGN_PASSWORD: '' });
       const { documents } = await iguana.json(['machine', 'token', 'create']);
