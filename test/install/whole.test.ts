@@ -1,6 +1,6 @@
 /**
- * Whole installs, in two lanes side by side: one waits for time-outs, the other for an emulated processor. Within a lane one test comes
- * after the other. Other machines that start are in the second lane, too.
+ * Whole installs, and other machines that start, in two lanes side by side: an emulated machine occupies one processor, installs that are
+ * killed wait for time-outs. Within a lane one comes after the other.
  */
 import { describe } from 'vitest';
 import { bootWaysTests } from '../boot-ways/boot-ways.ts';
@@ -13,15 +13,19 @@ import { demoTests } from './demo.ts';
 import { killTests } from './kill.ts';
 
 describe('whole installs', { concurrent: true }, () => {
-  describe('processes are killed', { concurrent: true }, killTests);
-  describe('machines start', { concurrent: true }, () => {
-    describe('all of them', { concurrent: false }, () => {
+  describe('machines that are installed', { concurrent: true }, () => {
+    describe('one after the other', { concurrent: false }, () => {
       selfInstallTests();
       pulledAgentTests();
+      demoTests();
+    });
+  });
+  describe('processes that are killed, machines that start', { concurrent: true }, () => {
+    describe('one after the other', { concurrent: false }, () => {
+      killTests();
       containersTests();
       workflowFileTests();
       bootWaysTests();
-      demoTests();
       bootTests();
     });
   });

@@ -11,6 +11,9 @@ const POLL_MS = 500;
 /** All that a shell needs, and a program that waits. */
 const SHELL = ['/bin/sh', '/bin/sleep', '/lib64/ld-linux-x86-64.so.2', '/lib/x86_64-linux-gnu/libc.so.6'];
 
+/** The last that it says where the containers have failed. */
+export const GIVEN_UP = /the machine restarts in 60 s/;
+
 /** Starts a machine from a boot image with further words, and waits for what it says. @returns all that it has said */
 export async function startedWith(
   machine: VirtualMachine,

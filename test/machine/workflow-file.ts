@@ -3,7 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { type BootImage, makeBootImage } from '../../host/boot/boot-image.ts';
 import { statePaths } from '../../host/state.ts';
@@ -11,7 +11,7 @@ import { makeCertificates } from '../image/servers/certificates.ts';
 import { startNginx } from '../image/servers/nginx.ts';
 import { startRegistry } from '../image/servers/registry.ts';
 import { HOST } from './machine-install.ts';
-import { installSystem, pushContainer, startedWith } from './shell-containers.ts';
+import { GIVEN_UP, installSystem, pushContainer, startedWith } from './shell-containers.ts';
 import { Signing } from './signing.ts';
 import { VirtualMachine } from './virtual-machine.ts';
 
@@ -109,10 +109,10 @@ export function workflowFileTests(): void {
       machine = await VirtualMachine.create(join(root, 'machine'), MACHINE);
       await installSystem(join(root, 'system'), boot.kernel, machine.disk);
     }, TIMEOUT_MS);
-    afterAll(() => machine?.cutPower());
+    afterEach(() => machine.cutPower());
 
     it('of the boot image is run, and has failed when a job has', { timeout: TIMEOUT_MS }, async () => {
-      const said = await startedWith(machine, boot, '', /the machine restarts in 60 s/);
+      const said = await startedWith(machine, boot, '', GIVEN_UP);
       expect(said).toContain('the disk is too small');
       expect(said).toContain('job breaks ended with status 3');
       expect(said).toContain('stopped: the helper');
@@ -124,16 +124,14 @@ export function workflowFileTests(): void {
       expect(said).toContain('failed jobs: breaks; jobs that were not run: dependent last;');
       expect(said).not.toContain('never said');
       expect(said).not.toContain('going on with');
-      await machine.cutPower();
     });
 
     it('is refused where the key of the boot image has not signed it', { timeout: TIMEOUT_MS }, async () => {
       const words = `rd.iguana.control_url=${address}`;
-      const said = await startedWith(machine, boot, words, /the machine restarts in 60 s/);
+      const said = await startedWith(machine, boot, words, GIVEN_UP);
       expect(said).toMatch(/refusing the workflow file .*: it is not signed: there is no .*\.sig/);
       expect(said).toContain('what to do: sign it with the key of this boot image');
       expect(said).not.toContain('running job');
-      await machine.cutPower();
     });
 
     it('installs when it is signed, and hands over', { timeout: TIMEOUT_MS }, async () => {
