@@ -84,13 +84,20 @@ export class DirectFile {
   }
 
   /**
-   * @throws TargetTooSmall where there are no `length` bytes; a device tells its size only by reading its end
+   * Whether there are `length` bytes; a device tells its size only by reading its end.
+   * @throws ImageIoError
    */
-  async requireSize(length: number): Promise<void> {
+  async hasSize(length: number): Promise<boolean> {
     const { bytesRead } = await attempt(`reading ${this.path} at byte ${length - 1}`, () =>
       this.#buffered.read(Buffer.alloc(1), 0, 1, length - 1),
     );
-    if (bytesRead === 0) throw new TargetTooSmall(`${this.path} has less than the ${length} bytes needed`);
+    return bytesRead > 0;
+  }
+
+  /** @throws TargetTooSmall where there are no `length` bytes; ImageIoError */
+  async requireSize(length: number): Promise<void> {
+    if (!(await this.hasSize(length)))
+      throw new TargetTooSmall(`${this.path} has less than the ${length} bytes needed`);
   }
 
   /**

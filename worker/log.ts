@@ -14,7 +14,12 @@ const PINO_LEVELS = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn'
  */
 export function installLogger(process_: string): Logger {
   const level = process.env.IGUANA_LOG ?? 'info';
-  const options = { name: process_, level, base: { pid: process.pid } };
+  const options = {
+    name: process_,
+    level,
+    base: { pid: process.pid },
+    serializers: { err: pino.stdSerializers.errWithCause },
+  };
   const logger = process.env.IGUANA_CONSOLE === 'words' ? pino(options, wordsDestination) : pino(options);
   Runtime.install({
     logger: new DefaultLogger('INFO', ({ level: entryLevel, message, meta }: LogEntry) => {

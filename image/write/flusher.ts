@@ -7,23 +7,30 @@ export type ByteRange = readonly [start: number, end: number];
 /** Between two flushes: often enough that little is lost, seldom enough to cost nothing. */
 const PAUSE_MS = 100;
 
+/** What is flushed how, and who is told. */
+export interface Flushing {
+  flush(): Promise<void>;
+  onFlushed(ranges: readonly ByteRange[]): void;
+  /** Nothing more is flushed: whatever is written now is written for nothing. {@link Flusher.end} throws it, too. */
+  onFailure(failure: unknown): void;
+}
+
 /** Flushes while there is something to flush, and says what is flushed. */
 export class Flusher {
   readonly #flush: () => Promise<void>;
   readonly #onFlushed: (ranges: readonly ByteRange[]) => void;
+  readonly #onFailure: (failure: unknown) => void;
   #written: ByteRange[] = [];
   #flushed: readonly ByteRange[];
   #running: Promise<void> | undefined;
   #failure: unknown;
 
   /** @param flushed what is known to be on the disk at the start */
-  constructor(
-    flushed: readonly ByteRange[],
-    { flush, onFlushed }: { flush: () => Promise<void>; onFlushed: (ranges: readonly ByteRange[]) => void },
-  ) {
+  constructor(flushed: readonly ByteRange[], { flush, onFlushed, onFailure }: Flushing) {
     this.#flushed = flushed;
     this.#flush = flush;
     this.#onFlushed = onFlushed;
+    this.#onFailure = onFailure;
   }
 
   /** A region is written; a flush will follow. */
@@ -50,6 +57,7 @@ export class Flusher {
       }
     } catch (error) {
       this.#failure ??= error;
+      this.#onFailure(error);
     } finally {
       this.#running = undefined;
     }

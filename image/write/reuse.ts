@@ -18,20 +18,26 @@ interface Move extends BatchChunk {
   readonly from: number;
 }
 
-/**
- * @param destroyedBytes at the start of the target, which are erased first
- */
+/** What of the held image is still there. */
+export interface Remains {
+  /** So many bytes at its start are erased first. */
+  readonly destroyedBytes: number;
+  /** Where the target ends, or the held image. */
+  readonly endBytes: number;
+}
+
+/** Plans what is kept and what is copied. */
 export function reusePlan(
   part: WritePart,
   held: WritePart,
-  { limits, destroyedBytes }: { limits: BatchLimits; destroyedBytes: number },
+  { limits, destroyedBytes, endBytes }: Remains & { readonly limits: BatchLimits },
 ): ReusePlan {
-  const places = placesOf(held, destroyedBytes);
+  const places = placesOf(held, { destroyedBytes, endBytes });
   const moves: Move[] = [];
   for (const chunk of keptIn(part, held)) {
     const from = chunk.from ?? places.get(keyOf(chunk));
     if (chunk.offset < destroyedBytes || from === undefined || from === chunk.offset) continue;
-    if (from + chunk.length <= held.sizeBytes) moves.push({ ...chunk, from });
+    moves.push({ ...chunk, from });
   }
   const ordered = inOrder(moves);
   const copied = new Set(ordered.map(({ index }) => index));
@@ -49,10 +55,11 @@ export function reusePlan(
 /** 48 bits of the digest: a number takes a fifth of the memory of a string, and every hash is compared in full later. */
 const keyOf = ({ sha256 }: BatchChunk): number => Number.parseInt(sha256.slice(0, 12), 16);
 
-function placesOf(held: WritePart, destroyedBytes: number): ReadonlyMap<number, number> {
+function placesOf(held: WritePart, { destroyedBytes, endBytes }: Remains): ReadonlyMap<number, number> {
   const places = new Map<number, number>();
   for (const chunk of held.chunks())
-    if (chunk.offset >= destroyedBytes) places.set(keyOf(chunk), chunk.offset);
+    if (chunk.offset >= destroyedBytes && chunk.offset + chunk.length <= endBytes)
+      places.set(keyOf(chunk), chunk.offset);
   return places;
 }
 

@@ -13,7 +13,7 @@ import { ProgressMeter } from './progress.ts';
 import { readBack } from './read-back.ts';
 import type { WritePart, WriteReport, WriteRequest } from './request.ts';
 import { resuming } from './resume.ts';
-import { reusePlan } from './reuse.ts';
+import { type ReusePlan, reusePlan } from './reuse.ts';
 import { startCrew } from './start-crew.ts';
 import { stillHolds } from './still-holds.ts';
 import { Zeroer } from './zeros.ts';
@@ -76,8 +76,11 @@ class ImageWrite {
   async #eraseStart(): Promise<void> {
     const { targetOffset = 0 } = this.#request;
     const zeroer = new Zeroer(this.#target);
-    await zeroer.zero({ offset: targetOffset, length: this.#firstBytes });
-    zeroer.close();
+    try {
+      await zeroer.zero({ offset: targetOffset, length: this.#firstBytes });
+    } finally {
+      zeroer.close();
+    }
     await this.#target.flush();
     if (this.#first) return;
     const zeros = [{ offset: 0, length: this.#firstBytes }];
@@ -86,14 +89,16 @@ class ImageWrite {
   }
 
   async #writeRest(crew: Crew, limits: BatchLimits): Promise<void> {
-    const { part, flushed, signal } = this.#request;
+    const { part, flushed } = this.#request;
+    const failed = new AbortController();
     const flusher = new Flusher(flushed ?? [], {
       flush: () => this.#target.flush(),
       onFlushed: (ranges) => this.#meter.flushed(ranges),
+      onFailure: (failure) => failed.abort(failure),
     });
+    const signal = AbortSignal.any([failed.signal, ...(this.#request.signal ? [this.#request.signal] : [])]);
     const region = { start: this.#firstBytes, end: part.sizeBytes };
-    const held = await this.#held();
-    const reuse = held && reusePlan(part, held, { limits, destroyedBytes: this.#firstBytes });
+    const reuse = await this.#reuse(limits);
     try {
       if (reuse) {
         await crew.run(
@@ -120,6 +125,16 @@ class ImageWrite {
       throw error;
     }
     await flusher.end();
+  }
+
+  async #reuse(limits: BatchLimits): Promise<ReusePlan | undefined> {
+    const held = await this.#held();
+    if (!held) return undefined;
+    const { part, targetOffset = 0 } = this.#request;
+    // It may have been cut off: a partition that begins where the older one did may end before.
+    const isWhole = await this.#target.hasSize(targetOffset + held.sizeBytes);
+    const endBytes = isWhole ? held.sizeBytes : part.sizeBytes;
+    return reusePlan(part, held, { limits, destroyedBytes: this.#firstBytes, endBytes });
   }
 
   /** What the target holds. An interrupted write has begun to replace it, so there it is looked for in any case. */

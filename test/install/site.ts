@@ -21,6 +21,15 @@ const SERVER = fileURLToPath(new URL('../../worker/server.ts', import.meta.url))
 /** What can be killed. */
 export type Victim = 'agent' | 'workers' | 'temporal' | 'gateway' | 'all';
 
+/** The server's children that belong to each. */
+const PROCESSES: Readonly<Record<Victim, readonly string[]>> = {
+  agent: [],
+  workers: ['control', 'builder'],
+  temporal: ['temporal'],
+  gateway: ['gateway'],
+  all: ['temporal', 'control', 'builder', 'gateway'],
+};
+
 /** One Iguana. */
 export class Site {
   readonly paths: StatePaths;
@@ -71,18 +80,17 @@ export class Site {
     await ended;
   }
 
-  /** Sends SIGKILL. `all` kills the server first, so that it cannot start anything again, and starts a new one. */
-  async kill(victim: Victim): Promise<void> {
-    if (victim === 'all') {
-      const processes = this.#pids('temporal', 'control', 'builder', 'gateway');
-      this.#server?.kill('SIGKILL');
-      for (const pid of processes) killIfThere(pid);
-      await this.#killAgents();
-      await this.start();
-    } else if (victim === 'agent') await this.#killAgents();
-    else
-      for (const pid of this.#pids(...(victim === 'workers' ? ['control', 'builder'] : [victim])))
-        killIfThere(pid);
+  /**
+   * Sends SIGKILL. `all` kills the server first, so that it cannot start anything again, and starts a new one.
+   * @returns how many there were to kill
+   */
+  async kill(victim: Victim): Promise<number> {
+    const pids = this.#pids(...PROCESSES[victim]);
+    if (victim === 'all') this.#server?.kill('SIGKILL');
+    for (const pid of pids) killIfThere(pid);
+    const agents = victim === 'agent' || victim === 'all' ? await this.#killAgents() : 0;
+    if (victim === 'all') await this.start();
+    return pids.length + agents;
   }
 
   /** Stops everything and removes the state folder. */
@@ -105,11 +113,11 @@ export class Site {
     });
   }
 
-  async #killAgents(): Promise<void> {
+  async #killAgents(): Promise<number> {
     const { docker } = await openEngine(this.paths);
-    for (const { Id, State } of await this.agents()) {
-      if (State === 'running') await docker.getContainer(Id).kill({ signal: 'SIGKILL' });
-    }
+    const running = (await this.agents()).filter(({ State }) => State === 'running');
+    for (const { Id } of running) await docker.getContainer(Id).kill({ signal: 'SIGKILL' });
+    return running.length;
   }
 
   /** Children of the server by what they run. */

@@ -17,6 +17,8 @@ it('says what is for people, and with a failure its causes', () => {
   expect(line({ level: 40, msg: 'renewing failed', err: { message: 'no route: EHOSTUNREACH' } })).toBe(
     'warning: renewing failed: no route: EHOSTUNREACH',
   );
+  const told = { message: 'a of b: c', cause: { message: 'c', cause: { message: 'ECONNREFUSED' } } };
+  expect(line({ level: 50, err: told })).toBe('error: a of b: c: ECONNREFUSED');
   expect(line({ level: 30, sdkComponent: 'worker', msg: 'worker state changed' })).toBeUndefined();
   expect(line({ level: 50, sdkComponent: 'core', msg: 'gone' })).toBe('error: gone');
 });

@@ -23,13 +23,15 @@ const own = (action: Handoff) =>
 export type Handoff = 'reboot' | 'kexec';
 const POLL_MS = 100;
 
-/** Something that goes wrong in the middle of a phase. */
-export interface Accident {
-  readonly phase: Phase;
-  /** Default: as soon as the phase runs. */
-  readonly when?: (status: InstallStatus) => boolean | Promise<boolean>;
-  readonly happens: () => Promise<void>;
-}
+/** Something that goes wrong, in a phase when something holds, or when the console says something. */
+export type Accident = { readonly happens: () => Promise<void> } & (
+  | {
+      readonly phase: Phase;
+      /** Default: as soon as the phase runs. */
+      readonly when?: (status: InstallStatus) => boolean | Promise<boolean>;
+    }
+  | { readonly said: RegExp }
+);
 
 /** One machine that installs itself. */
 export class MachineInstall {
@@ -58,18 +60,26 @@ export class MachineInstall {
 
   /** Lets accidents happen, one after the other, until the machine has left the installer. */
   async through(accidents: readonly Accident[]): Promise<void> {
-    for (const { phase, when, happens } of accidents) {
-      await this.until(phase, async (status) => {
-        const { state } = status.phases.find((it) => it.phase === phase) ?? {};
-        if (state === 'done')
-          throw new Error(`${this.id}: phase ${phase} was over before its accident could happen`);
-        return state === 'running' && ((await when?.(status)) ?? true);
-      });
-      await happens();
+    for (const accident of accidents) {
+      if ('said' in accident) await this.consoleSinceStart(accident.said);
+      else await this.#within(accident.phase, accident.when);
+      await accident.happens();
     }
     await this.until('the handoff', ({ phases }) =>
       phases.some(({ phase, state }) => phase === 'handoff' && state === 'done'),
     );
+  }
+
+  async #within(
+    phase: Phase,
+    when: (status: InstallStatus) => boolean | Promise<boolean> = () => true,
+  ): Promise<void> {
+    await this.until(phase, async (status) => {
+      const { state } = status.phases.find((it) => it.phase === phase) ?? {};
+      if (state === 'done')
+        throw new Error(`${this.id}: phase ${phase} was over before its accident could happen`);
+      return state === 'running' && (await when(status));
+    });
   }
 
   /** Waits until the install has ended. */
@@ -98,9 +108,18 @@ export class MachineInstall {
     }
   }
 
-  /** Waits until the console says something. */
+  /** Waits until the console says something, or has said it at any start. */
   async console(words: RegExp): Promise<void> {
-    while (!words.test(await this.machine.console())) {
+    await this.#said(words, () => this.machine.console());
+  }
+
+  /** Waits until the console says something after the last start. */
+  async consoleSinceStart(words: RegExp): Promise<void> {
+    await this.#said(words, () => this.machine.consoleSinceStart());
+  }
+
+  async #said(words: RegExp, text: () => Promise<string>): Promise<void> {
+    while (!words.test(await text())) {
       this.machine.requireRunnable();
       await sleep(POLL_MS);
     }

@@ -5,11 +5,16 @@ import type { DestinationStream } from 'pino';
 const WARN = 40;
 const ERROR = 50;
 
+/** As pino writes errors. */
+interface LoggedError {
+  readonly message: string;
+  readonly cause?: LoggedError;
+}
+
 interface Line {
   readonly level: number;
   readonly msg?: string;
-  /** As pino writes errors: the message has those of the causes behind it. */
-  readonly err?: { readonly message: string };
+  readonly err?: LoggedError;
   /** Temporal's own lines name the part that they come from; short of errors they are for developers. */
   readonly sdkComponent?: string;
 }
@@ -19,7 +24,14 @@ export function wordsOf(json: string): string | undefined {
   const { level, msg, err, sdkComponent } = JSON.parse(json) as Line;
   if (sdkComponent !== undefined && level < ERROR) return undefined;
   const prefix = level >= ERROR ? 'error: ' : level >= WARN ? 'warning: ' : '';
-  return `${prefix}${[msg, err?.message].filter(Boolean).join(': ')}`;
+  return `${prefix}${[msg, ...messagesOf(err)].filter(Boolean).join(': ')}`;
+}
+
+/** Outermost first, without those that the one before has told already. */
+function messagesOf(err: LoggedError | undefined): readonly string[] {
+  const messages: string[] = [];
+  for (let at = err; at; at = at.cause) if (!messages.at(-1)?.includes(at.message)) messages.push(at.message);
+  return messages;
 }
 
 /** Where pino shall write when people read it: standard output, in words. */

@@ -10,12 +10,19 @@ import { bytesOf, sha256, sha256sum, writeInChild } from './writing.ts';
 
 const MIB = 1 << 20;
 
-async function reinstall(before: string, after: string, spoil?: (disk: Buffer) => void) {
+async function reinstall(
+  before: string,
+  after: string,
+  { spoil, isCut = false }: { spoil?: (disk: Buffer) => void; isCut?: boolean } = {},
+) {
   const [older, newer] = [before, after].map((pattern) => packSample(bytesOf(pattern), folderWith()));
   if (!older || !newer) throw new Error('two images are needed');
   const target = join(folderWith(), 'disk');
-  const size = Math.max(older.raw.length, newer.raw.length);
-  const disk = Buffer.concat([older.raw, randomBytes(size - older.raw.length)]);
+  const size = isCut ? newer.raw.length : Math.max(older.raw.length, newer.raw.length);
+  const disk = Buffer.concat([
+    older.raw.subarray(0, size),
+    randomBytes(Math.max(0, size - older.raw.length)),
+  ]);
   spoil?.(disk);
   writeFileSync(target, disk);
   const { report, stderr } = await writeInChild({
@@ -61,10 +68,15 @@ it.each([
 );
 
 it('a disk that was emptied meanwhile is written whole', async () => {
-  const { kept, copied, written } = await reinstall('abcdefgh', 'abcdefgh', (disk) => {
-    disk.fill(0);
+  const { kept, copied, written } = await reinstall('abcdefgh', 'abcdefgh', {
+    spoil: (disk) => disk.fill(0),
   });
   expect({ kept, copied, written }).toEqual({ kept: 0, copied: 0, written: 8 * MIB });
+});
+
+it('a disk that ends before the older image does is asked for nothing behind its end', async () => {
+  const { copied, written } = await reinstall('abcdefgh', 'agdc', { isCut: true });
+  expect({ copied, written }).toEqual({ copied: MIB, written: 2 * MIB + FIRST_BYTES });
 });
 
 it('two that change places: one is copied, the other fetched', async () => {
@@ -73,8 +85,8 @@ it('two that change places: one is copied, the other fetched', async () => {
 });
 
 it('what the disk does not hold any more is fetched', async () => {
-  const { kept, written } = await reinstall('abcdefgh', 'abcdefgh', (disk) => {
-    disk.fill(0x55, 3 * MIB, 4 * MIB);
+  const { kept, written } = await reinstall('abcdefgh', 'abcdefgh', {
+    spoil: (disk) => disk.fill(0x55, 3 * MIB, 4 * MIB),
   });
   expect({ kept, written }).toEqual({ kept: 7 * MIB - FIRST_BYTES, written: MIB + FIRST_BYTES });
 });
