@@ -168,7 +168,7 @@ async function build({ output, options }: Call<BuildOptions>): Promise<undefined
     ...(ca !== undefined && { ca }),
   });
   const made = { ...image, ...(await makeBootMedia(statePaths(), image, folder, onLine)) };
-  output.result({ kind: 'boot-image', variant, ...made }, () =>
+  output.result({ kind: 'boot-image', ...(!system && { variant }), ...made }, () =>
     table(
       ['WHAT', 'SIZE', ''],
       [

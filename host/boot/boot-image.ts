@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { execa } from 'execa';
 import { agentLayers } from '../containers/agent.ts';
-import { cachedLayer, type Layer } from '../containers/layer.ts';
+import { cachedLayer, dropUnusedLayers, type Layer } from '../containers/layer.ts';
 import { makeTreeLayer } from '../containers/tree-layer.ts';
 import { withLock } from '../lock.ts';
 import type { StatePaths } from '../state.ts';
@@ -67,11 +67,15 @@ export interface BootImage {
 export async function makeBootImage(paths: StatePaths, request: BootRequest): Promise<BootImage> {
   const { variant, system: own, baked, folder, onLine } = request;
   const cache = join(paths.cache, 'containers/layers');
-  const { system, firmware, agent } = await withLock(join(paths.cache, 'containers/boot.lock'), async () => ({
-    system: own ? await foreignSystem(own) : await systemArchive(variant, cache, onLine),
-    firmware: request.firmware ? await firmwareArchive(cache, onLine) : undefined,
-    agent: baked ? await agentArchive(cache, onLine) : undefined,
-  }));
+  const { system, firmware, agent } = await withLock(join(paths.cache, 'containers/boot.lock'), async () => {
+    const made = {
+      system: own ? await foreignSystem(own) : await systemArchive(variant, cache, onLine),
+      firmware: request.firmware ? await firmwareArchive(cache, onLine) : undefined,
+      agent: baked ? await agentArchive(cache, onLine) : undefined,
+    };
+    await dropUnusedLayers(cache);
+    return made;
+  });
   await mkdir(folder, { recursive: true });
   const work = await mkdtemp(join(folder, '.work-'));
   try {
@@ -90,10 +94,11 @@ export async function makeBootImage(paths: StatePaths, request: BootRequest): Pr
       parts.map(({ path }) => path),
       join(work, 'initrd.img'),
     );
-    await rename(join(work, 'initrd.img'), initrd);
     const kernel = join(folder, 'vmlinuz');
-    await copyFile(system.kernel.path, `${work}/vmlinuz`);
-    await rename(`${work}/vmlinuz`, kernel);
+    await copyFile(system.kernel.path, join(work, 'vmlinuz'));
+    // A kernel without its drivers starts no machine: they are replaced together.
+    await rename(join(work, 'initrd.img'), initrd);
+    await rename(join(work, 'vmlinuz'), kernel);
     return {
       kernel,
       kernelBytes: system.kernel.bytes,

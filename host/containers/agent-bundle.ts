@@ -16,7 +16,7 @@ export interface AgentBundle {
 /** The entry of the agent, in the sources beside this folder. */
 const ENTRY = fileURLToPath(new URL('../../worker/agent.ts', import.meta.url));
 
-/** What the threads of a disk write run: `image/write/crew.ts` looks for it beside itself. */
+/** What the threads of a disk write run: `image/write/threads.ts` looks for it beside itself. */
 const THREAD = fileURLToPath(new URL('../../image/write/thread.ts', import.meta.url));
 
 /** What Temporal's SDK loads by its path: `host/codec/data-converter.ts` looks for it beside itself. */

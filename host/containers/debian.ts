@@ -20,8 +20,6 @@ export interface Userland {
   readonly packages: readonly string[];
   /** Parts of the archive; default `main`. */
   readonly components?: readonly string[];
-  /** Further path patterns to leave out, for dpkg's path-exclude. */
-  readonly exclude?: readonly string[];
   /** A program for the end, run with the root folder as its argument; `digest` of its text is part of the key. */
   readonly customize?: { readonly program: string; readonly digest: string };
 }
@@ -46,7 +44,7 @@ export const userlandKey = ({ customize, ...userland }: Userland): unknown => ({
  * @throws Error with mmdebstrap's last lines where it fails
  */
 export async function makeUserland(
-  { variant, packages, components = ['main'], exclude = [], customize }: Userland,
+  { variant, packages, components = ['main'], customize }: Userland,
   path: string,
   onLine: (line: string) => void,
 ): Promise<void> {
@@ -66,7 +64,7 @@ export async function makeUserland(
       // A mirror that is slow once is asked again; one that is away must not keep anybody for minutes.
       '--aptopt=Acquire::Retries "3"',
       '--aptopt=Acquire::http::Timeout "30"',
-      ...[...EXCLUDED, ...exclude].map((pattern) => `--dpkgopt=path-exclude=${pattern}`),
+      ...EXCLUDED.map((pattern) => `--dpkgopt=path-exclude=${pattern}`),
       ...(customize ? [`--customize-hook=${customize.program}`] : []),
       '--format=tar',
       DEBIAN_RELEASE,

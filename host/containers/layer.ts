@@ -56,14 +56,16 @@ export async function cachedLayer(
 
 /** Removes layers that no image has used for a month, and what a killed process has left of one. */
 export async function dropUnusedLayers(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
   const oldest = Date.now() - UNUSED_DAYS * 24 * 3600 * 1000;
   for (const name of await readdir(folder)) {
-    if (!/\.(?:json|new)$/.test(name)) continue;
+    // What is being made may have files of its own beside it.
+    if (!/\.json$|\.new(?:\.|$)/.test(name)) continue;
     const path = join(folder, name);
     // Others make and remove files here, too.
     const found = await stat(path).catch(() => undefined);
     if (!found || found.mtimeMs > oldest) continue;
-    await rm(path, { force: true });
+    await rm(path, { recursive: true, force: true });
     if (name.endsWith('.json')) await rm(path.replace(/json$/, 'tar'), { force: true });
   }
 }

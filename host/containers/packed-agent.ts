@@ -5,7 +5,7 @@ import { withLock } from '../lock.ts';
 import type { StatePaths } from '../state.ts';
 import { AGENT_CONTAINER, agentLayers } from './agent.ts';
 import { imageConfig } from './image.ts';
-import { cachedLayer, type Layer } from './layer.ts';
+import { cachedLayer, dropUnusedLayers, type Layer } from './layer.ts';
 
 /** Level 19 takes a minute once, and saves a tenth of level 12. One thread or many give the same bytes. */
 const ZSTD = ['-19', '--threads=0'] as const;
@@ -38,6 +38,7 @@ export async function packedAgent(paths: StatePaths, onLine: (line: string) => v
     const layers = await agentLayers(folder, onLine);
     const packed: PackedLayer[] = [];
     for (const layer of layers) packed.push(await packedLayer(folder, layer, onLine));
+    await dropUnusedLayers(folder);
     return { config: Buffer.from(imageConfig({ layers, ...AGENT_CONTAINER })), layers: packed };
   });
 }

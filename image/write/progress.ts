@@ -52,7 +52,7 @@ export class ProgressMeter {
     this.#tell();
   }
 
-  /** More is flushed; nothing is claimed while the target is read back, for then it is all there. */
+  /** More is flushed. */
   flushed(ranges: readonly ByteRange[]): void {
     this.#flushed = ranges;
     this.#tell();

@@ -13,7 +13,7 @@ refuse() {
 }
 
 # podman is loaded while a DHCP server thinks, and asks again until it answers. Why it failed is in $why; before there is a network that is no news.
-pull() {
+pull_agent() {
   systemctl start --no-block network-online.target
   while :; do
     online=$(systemctl is-active network-online.target) || :
@@ -44,7 +44,7 @@ find_agent() {
       ;;
   esac
   say "pulling the agent $image"
-  if ! pull; then
+  if ! pull_agent; then
     case $why in
       *[Ss]ignature* | *rejected*)
         refuse "$(printf '%s\n' "$why" | tail -n 1)" \
