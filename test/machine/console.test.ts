@@ -1,5 +1,9 @@
 /** What stands on the console of a machine. */
+import { ApplicationFailure } from '@temporalio/common';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { pino } from 'pino';
 import { expect, it } from 'vitest';
+import { Narrator } from '../../worker/console/narrator.ts';
 import { progressWords } from '../../worker/console/progress-words.ts';
 import { wordsOf } from '../../worker/console/words.ts';
 
@@ -21,4 +25,28 @@ it('says what is for people, and with a failure its causes', () => {
   expect(line({ level: 50, err: told })).toBe('error: a of b: c: ECONNREFUSED');
   expect(line({ level: 30, sdkComponent: 'worker', msg: 'worker state changed' })).toBeUndefined();
   expect(line({ level: 50, sdkComponent: 'core', msg: 'gone' })).toBe('error: gone');
+});
+
+it('tells a step that failed, why, and what to do', async () => {
+  const said: (string | undefined)[] = [];
+  const options = { serializers: { err: pino.stdSerializers.errWithCause } };
+  const narrator = new Narrator(pino(options, { write: (json) => said.push(wordsOf(json)) }));
+  const failure = ApplicationFailure.create({
+    message: 'partitioning /dev/sda failed',
+    details: [{ remedy: 'Look at its cable.' }],
+    cause: new Error('EIO'),
+  });
+  const environment = new MockActivityEnvironment({ activityType: 'partition', attempt: 2 });
+  const step = environment.run(
+    async () =>
+      await narrator.execute({ args: [], headers: {} }, async () => {
+        throw failure;
+      }),
+  );
+  await expect(step).rejects.toBe(failure);
+  expect(said).toEqual([
+    'partitioning the disk, attempt 2',
+    'warning: partitioning the disk failed: partitioning /dev/sda failed: EIO',
+    'warning: what to do: Look at its cable.',
+  ]);
 });
