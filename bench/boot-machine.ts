@@ -48,6 +48,7 @@ const PHASES: readonly (readonly [string, RegExp])[] = [
   ['system', /iguana\[\d+\]: machine /],
   ['network', /network \w+ 10\./],
   ['pull', /starting the agent/],
+  ['start', /enrolling at/],
   ['enrol', /enrolled/],
 ];
 

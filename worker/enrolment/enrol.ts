@@ -43,6 +43,7 @@ export async function enrolMachine(
   let wait = RETRY_MS.first;
   const since = performance.now();
   let hasSaid = false;
+  logger.info(`enrolling at ${settings.gateway.origin}`);
   for (;;) {
     signal.throwIfAborted();
     try {
