@@ -1,5 +1,6 @@
 /** Small JSON files that are replaced as a whole, so that a kill never leaves half of one. */
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
@@ -23,18 +24,23 @@ export async function readJsonFile<T>(path: string): Promise<T | undefined> {
 }
 
 /**
- * Writes a JSON file: to a temporary name, flushed, then renamed.
+ * Writes a JSON file: to a temporary name, flushed, then renamed. Of several that are written at once, also by one process, one stays.
  * @param mode permissions of the file; default 0600, since state is nobody else's business
  */
 export async function writeJsonFile(path: string, value: unknown, mode = 0o600): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  const temporary = `${path}.${process.pid}.new`;
-  const file = await open(temporary, 'w', mode);
+  const temporary = `${path}.${randomUUID()}.new`;
   try {
-    await file.writeFile(`${JSON.stringify(value, null, 2)}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
+    const file = await open(temporary, 'wx', mode);
+    try {
+      await file.writeFile(`${JSON.stringify(value, null, 2)}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
   }
-  await rename(temporary, path);
 }
