@@ -36,7 +36,7 @@ const gateway = await startGateway({
 logger.info({ port: gateway.port, caDigest: gateway.authority.digest }, 'machine endpoint listens');
 
 const client = new Client({ connection, namespace, dataConverter: dataConverter(paths) });
-const reports = firstBootEndpoint(client);
+const reports = firstBootEndpoint({ client, folded: gateway.record.folded });
 serveMetrics(reports, gateway.record.registry);
 const address = await reports.listen({ host: reportHost, port: reportPort });
 logger.info({ address }, 'first-boot endpoint listens');
@@ -45,10 +45,11 @@ const boots =
   boot &&
   bootEndpoint({
     ...boot,
-    targets: new BootTargets(client, gatewayPaths(paths), logger),
+    targets: new BootTargets(client, gatewayPaths(paths), gateway.record.folded),
     ca: gateway.authority.digest,
     gatewayPort: gateway.port,
     logger,
+    folded: gateway.record.folded,
   });
 if (boots) logger.info({ address: await boots.listen(boot) }, 'boot endpoint listens');
 logger.info('the gateway is ready');

@@ -1,6 +1,7 @@
 /** The record of what machines were refused: counted for Prometheus, and written to the log without any payload. */
 import type { Logger } from 'pino';
 import { Counter, Gauge, Registry } from 'prom-client';
+import { FoldedLog } from './folded-log.ts';
 
 /** Who is refused, where no certificate says who it is. */
 export const NOBODY = 'none';
@@ -15,13 +16,12 @@ export interface Denial {
   readonly reason: string;
 }
 
-/** Whoever is refused a thousand times a second fills no disk: after the first, a line each interval says how often. */
-const REPEAT_MS = 10_000;
-
 /** Metrics and log of one gateway process. */
 export class GatewayRecord {
   readonly registry = new Registry();
   readonly logger: Logger;
+  /** For everything that a stranger can cause. */
+  readonly folded: FoldedLog;
   readonly #denied = this.#counter('denied', 'Requests and connections refused', [
     'machine',
     'method',
@@ -35,12 +35,10 @@ export class GatewayRecord {
     help: 'Open connections',
     registers: [this.registry],
   });
-  readonly #repeats = new Map<string, { denial: Denial; count: number; details: object }>();
-  readonly #timer: NodeJS.Timeout;
 
   constructor(logger: Logger) {
     this.logger = logger;
-    this.#timer = setInterval(() => this.#tellRepeats(), REPEAT_MS).unref();
+    this.folded = new FoldedLog(logger);
   }
 
   /** @param details what helps to find the culprit; never payloads */
@@ -50,13 +48,7 @@ export class GatewayRecord {
   ): void {
     this.#denied.inc({ ...denial });
     const key = `${denial.machine} ${denial.method} ${denial.reason}`;
-    const known = this.#repeats.get(key);
-    if (known) {
-      known.count++;
-      return;
-    }
-    this.#repeats.set(key, { denial, count: 0, details });
-    this.logger.warn({ ...denial, ...details }, 'denied');
+    this.folded.say(key, { level: 'warn', details: { ...denial, ...details }, message: 'denied' });
   }
 
   call(method: string, code: string): void {
@@ -80,15 +72,7 @@ export class GatewayRecord {
   }
 
   close(): void {
-    clearInterval(this.#timer);
-    this.#tellRepeats();
-  }
-
-  #tellRepeats(): void {
-    for (const { denial, count, details } of this.#repeats.values()) {
-      if (count > 0) this.logger.warn({ ...denial, ...details, count }, 'denied again');
-    }
-    this.#repeats.clear();
+    this.folded.close();
   }
 
   #counter<const L extends string>(name: string, help: string, labelNames: readonly L[]): Counter<L> {

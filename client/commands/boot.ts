@@ -30,7 +30,8 @@ interface BuildOptions {
 interface IpxeOptions {
   readonly server: string;
   readonly files: string;
-  readonly token?: string;
+  readonly ca?: string;
+  readonly tokenFile?: string;
 }
 
 /** Drivers are a part of their own. */
@@ -38,6 +39,8 @@ const MODULES = 'usr/lib/modules/';
 const SERVER = /^https:\/\/[^/\s]+$/;
 const PULLED = /^[^\s/]+\/[^\s@]+@sha256:[0-9a-f]{64}$/;
 const CA = /^sha256:[0-9a-f]{64}$/;
+/** What iPXE of distributions fetches. */
+const FILES = /^(https?|tftp):\/\/[^/\s]+(\/\S*)?$/;
 
 /** Adds the commands. */
 export function registerBoot(program: Command): void {
@@ -101,11 +104,20 @@ export function registerBoot(program: Command): void {
   define(boot, {
     usage: 'ipxe',
     summary: 'print the iPXE script that starts machines with the boot image',
-    examples: [['boot ipxe --server https://10.0.0.1:7281 --files http://10.0.0.1/boot --token …', '']],
+    description:
+      'For a web server of one’s own; the gateway’s boot endpoint makes a script for each machine. Whoever fetches the script can read the token.',
+    examples: [
+      ['boot ipxe --server https://10.0.0.1:7281 --files http://10.0.0.1/boot', 'machines wait for approval'],
+      [
+        'boot ipxe --server https://10.0.0.1:7281 --files http://10.0.0.1/boot --token-file token',
+        'they enrol by themselves',
+      ],
+    ],
   })
     .requiredOption('--server <url>', 'address of the gateway, as machines reach it')
     .requiredOption('--files <url>', 'where a web server has vmlinuz and initrd.img')
-    .option('--token <token>', 'token with which the machines enrol; default: they wait for approval')
+    .option('--ca <digest>', 'digest of its authority; default: that of this host’s gateway')
+    .option('--token-file <file>', 'token with which the machines enrol; default: they wait for approval')
     .action(action(ipxe));
 }
 
@@ -189,24 +201,33 @@ async function build({ output, options }: Call<BuildOptions>): Promise<undefined
 }
 
 async function ipxe({ output, options }: Call<IpxeOptions>): Promise<undefined> {
-  const { server, files, token } = options;
+  const { server, files, tokenFile } = options;
   if (!SERVER.test(server))
     throw usageError(`reading --server ${server}: it is no address like https://10.0.0.1:7281`);
-  const words = [
-    'initrd=initrd.img',
-    // Otherwise the kernel shows its words at its start, the token too.
-    'quiet',
-    `iguana.server=${server}`,
-    `iguana.ca=${await ownCa()}`,
-    ...(token === undefined ? [] : [`iguana.token=${token}`]),
-  ];
-  const base = files.replace(/\/$/, '');
-  const script = [
-    '#!ipxe',
-    `kernel ${base}/vmlinuz ${words.join(' ')}`,
-    `initrd --name initrd.img ${base}/initrd.img`,
-    'boot',
-  ].join('\n');
+  if (!FILES.test(files))
+    throw usageError(`reading --files ${files}: it is no address like http://10.0.0.1/boot`, {
+      remedy: 'Name the address at which machines reach the folder of `iguana boot build`.',
+    });
+  const ca = options.ca ?? (await ownCa());
+  if (!CA.test(ca))
+    throw usageError(`reading --ca ${ca}: it is no digest sha256:…`, {
+      remedy: '`iguana machine token create`, where the gateway runs, shows it.',
+    });
+  const [{ installerLines, ipxeScript }, token] = await Promise.all([
+    import('../../host/boot/ipxe.ts'),
+    tokenFile === undefined ? undefined : tokenIn(tokenFile),
+  ]);
+  const script = ipxeScript(
+    ':start',
+    ...installerLines(files.replace(/\/*$/, '/'), {
+      server,
+      ca,
+      // Otherwise the kernel shows its words at its start, the token too.
+      commandLine: 'quiet',
+      ...(token !== undefined && { token }),
+    }),
+    'goto start',
+  ).trimEnd();
   output.result({ kind: 'ipxe', script }, () => script);
   return undefined;
 }

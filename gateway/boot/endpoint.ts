@@ -7,6 +7,7 @@ import send from '@fastify/send';
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Logger } from 'pino';
 import { machineIdOf } from '../../host/machine-id.ts';
+import type { FoldedLog } from '../folded-log.ts';
 import { Rate } from '../limits.ts';
 import { NOBODY } from '../record.ts';
 import { againScript, askScript, diskScript, installerScript } from './script.ts';
@@ -45,6 +46,7 @@ export interface BootOptions extends BootSettings {
   readonly ca: string;
   readonly gatewayPort: number;
   readonly logger: Logger;
+  readonly folded: FoldedLog;
 }
 
 /**
@@ -52,7 +54,7 @@ export interface BootOptions extends BootSettings {
  * machine's; `GET /boot/FILE` one of the four files, also in ranges. 404 for anything else, and for a file that nobody has made.
  */
 export function bootEndpoint(options: BootOptions): FastifyInstance {
-  const { folder, targets, logger } = options;
+  const { folder, targets, logger, folded } = options;
   const rate = new Rate(REQUESTS_PER_SECOND);
   const server = fastify({
     loggerInstance: logger as FastifyBaseLogger,
@@ -63,7 +65,10 @@ export function bootEndpoint(options: BootOptions): FastifyInstance {
   });
   server.setErrorHandler(async (error: Error & { statusCode?: number }, _request, reply) => {
     const code = error.statusCode ?? 500;
-    if (code >= 500) logger.error({ err: error }, 'serving a machine that starts failed');
+    if (code >= 500) {
+      const message = 'serving a machine that starts failed';
+      folded.say(message, { level: 'error', details: { err: error }, message });
+    }
     const said = code >= 500 ? 'the gateway failed; its log says why' : error.message;
     return await reply.code(code).send({ error: said });
   });
@@ -83,7 +88,13 @@ export function bootEndpoint(options: BootOptions): FastifyInstance {
       if (machineId === undefined)
         return await reply.code(400).send({ error: 'reading uuid and mac: neither is that of a machine' });
       const target = await targets.of(machineId);
-      logger.info({ machineId, target, address: request.socket.remoteAddress }, 'a machine starts');
+      const address = request.socket.remoteAddress;
+      // Any name may be asked for: of one address that asks for many, a line.
+      folded.say(`${address} ${target}`, {
+        level: 'info',
+        details: { machineId, target, address },
+        message: 'told a machine what to start from',
+      });
       if (target === undefined) return againScript(machineId);
       if (target === 'disk') return diskScript(machineId);
       const server = options.server ?? addressOf(request.hostname, options.gatewayPort);
@@ -110,10 +121,8 @@ export function bootEndpoint(options: BootOptions): FastifyInstance {
       cacheControl: false,
     });
     if (statusCode === 404) {
-      logger.warn(
-        { folder, name },
-        'a machine asks for a file that is not there; `iguana boot build` makes it',
-      );
+      const message = 'a machine asks for a file that is not there; `iguana boot build` makes it';
+      folded.say(`${message}: ${name}`, { level: 'warn', details: { folder, name }, message });
       return await reply.code(404).send({ error: `there is no ${name} yet` });
     }
     return await reply.code(statusCode).headers(headers).type(type).send(stream);

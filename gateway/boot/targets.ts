@@ -1,9 +1,9 @@
 /** Asks what machines shall start from, and remembers the answers. */
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import type { Logger } from 'pino';
 import { type GatewayPaths, machineFile } from '../../host/enrolment/paths.ts';
 import { readRecord, writeRecord } from '../../host/enrolment/records.ts';
 import { type InstallStatus, installWorkflowId, QUERIES } from '../../workflows/api.ts';
+import type { FoldedLog } from '../folded-log.ts';
 import { type BootTarget, bootTarget } from './decide.ts';
 
 /** iPXE itself waits longer. */
@@ -20,12 +20,12 @@ interface BootRecord {
 export class BootTargets {
   readonly #client: Client;
   readonly #paths: Pick<GatewayPaths, 'boots'>;
-  readonly #logger: Logger;
+  readonly #log: FoldedLog;
 
-  constructor(client: Client, paths: Pick<GatewayPaths, 'boots'>, logger: Logger) {
+  constructor(client: Client, paths: Pick<GatewayPaths, 'boots'>, log: FoldedLog) {
     this.#client = client;
     this.#paths = paths;
-    this.#logger = logger;
+    this.#log = log;
   }
 
   /**
@@ -40,11 +40,21 @@ export class BootTargets {
     if (install === 'none') return known ?? bootTarget(undefined);
     const target = bootTarget(install);
     // Only what an install says is kept: whoever asks for any name leaves nothing behind.
-    if (target !== known) {
-      const record: BootRecord = { machineId, target, since: new Date().toISOString() };
-      await writeRecord(this.#paths.boots, file, record);
-    }
+    if (target !== known) await this.#keep({ machineId, target, since: new Date().toISOString() });
     return target;
+  }
+
+  /** Never throws: a machine is told what to start from, whatever becomes of this. */
+  async #keep(record: BootRecord): Promise<void> {
+    try {
+      await writeRecord(this.#paths.boots, machineFile(record.machineId), record);
+    } catch (error) {
+      this.#warn(
+        'keeping what a machine starts from failed; while Temporal is away it may be told otherwise',
+        record.machineId,
+        error,
+      );
+    }
   }
 
   async #install(machineId: string): Promise<InstallStatus | 'none' | 'unknown'> {
@@ -54,8 +64,13 @@ export class BootTargets {
       );
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return 'none';
-      this.#logger.warn({ machineId, err: error }, 'asking Temporal what a machine shall start from failed');
+      this.#warn('asking Temporal what a machine shall start from failed', machineId, error);
       return 'unknown';
     }
+  }
+
+  /** Not a line for each machine: Temporal and disks fail for all of them at once. */
+  #warn(message: string, machineId: string, error: unknown): void {
+    this.#log.say(message, { level: 'warn', details: { machineId, err: error }, message });
   }
 }

@@ -1,7 +1,7 @@
 /** What firmware is told at the door for machines that start, with real installs behind it. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -9,9 +9,9 @@ import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bootTarget } from '../../gateway/boot/decide.ts';
-import { bootEndpoint } from '../../gateway/boot/endpoint.ts';
-import type { BootSettings } from '../../gateway/boot/settings.ts';
+import { type BootOptions, bootEndpoint } from '../../gateway/boot/endpoint.ts';
 import { BootTargets } from '../../gateway/boot/targets.ts';
+import { FoldedLog } from '../../gateway/folded-log.ts';
 import { gatewaySettings } from '../../gateway/settings.ts';
 import { gatewayPaths, machineFile } from '../../host/enrolment/paths.ts';
 import { writeRecord } from '../../host/enrolment/records.ts';
@@ -21,7 +21,9 @@ import { digestOf, layer, Script } from '../workflows/scripted-activities.ts';
 
 const TOKEN = 'f'.repeat(64);
 const CA = digestOf('authority');
-const logger = pino({ level: 'silent' });
+const log: { msg: string }[] = [];
+const logger = pino({}, { write: (line: string) => void log.push(JSON.parse(line)) });
+const folded = new FoldedLog(logger);
 
 let root: string;
 let harness: InstallHarness;
@@ -37,16 +39,17 @@ afterAll(async () => {
   await rm(root, { recursive: true, force: true });
 });
 
-function endpoint(changes: Partial<BootSettings> = {}, client = harness.client): FastifyInstance {
+function endpoint(changes: Partial<BootOptions> = {}, client = harness.client): FastifyInstance {
   return bootEndpoint({
     folder: root,
     host: '127.0.0.1',
     port: 0,
     commandLine: '',
-    targets: new BootTargets(client, gatewayPaths({ root }), logger),
+    targets: new BootTargets(client, gatewayPaths({ root }), folded),
     ca: CA,
     gatewayPort: 7281,
     logger,
+    folded,
     ...changes,
   });
 }
@@ -59,8 +62,13 @@ async function script(query: string, from = endpoint()): Promise<string> {
   return statusCode === 200 ? body : `${statusCode} ${body}`;
 }
 
-const INSTALLER = `kernel vmlinuz initrd=initrd.img iguana.server=https://10.0.0.1:7281 iguana.ca=${CA}`;
-const ASKS = `chain --replace ipxe?uuid=\${uuid}&mac=\${netX/mac:hexhyp}`;
+const INSTALLER = `kernel vmlinuz initrd=initrd.img panic=60 iguana.server=https://10.0.0.1:7281 iguana.ca=${CA}`;
+const ASKS = `:ask
+chain --replace ipxe?uuid=\${uuid}&mac=\${netX/mac:hexhyp} || goto wait
+:wait
+echo Iguana: no answer yet; asking again
+sleep 10
+goto ask`;
 const DISK = /^#!ipxe\necho .* starts its disk\nexit 1\n$/;
 
 it('lets iPXE say who it is, then starts the installer of a machine that nobody knows', async () => {
@@ -73,7 +81,7 @@ ${INSTALLER} || goto again
 initrd --name initrd.img initrd.img || goto again
 boot || goto again
 :again
-echo Iguana: the installer of machine ${machineId} cannot be started; trying again
+echo Iguana: the installer cannot be started; trying again
 imgfree
 sleep 10
 ${ASKS}
@@ -109,6 +117,37 @@ it('starts the installer until the machine has left it, the disk from then on, a
     expect(await asked(new Client({ connection: away }))).toContain(INSTALLER);
     await again.terminate();
   });
+});
+
+it('answers many at once, and where its answers cannot be kept', async () => {
+  const machineId = randomUUID();
+  await harness.withWorkers(new Script(), [machineId], async () => {
+    const install = await harness.install(machineId, { layers: [layer('site', 'destroys: all')] });
+    await until(install, (s) => s.awaitsApproval);
+    const asked = (from = endpoint()) => script(`?uuid=${machineId}`, from);
+    for (const said of await Promise.all(Array.from({ length: 20 }, () => asked())))
+      expect(said).toContain(INSTALLER);
+    const notKept = expect.objectContaining({ msg: expect.stringMatching(/^keeping what/) });
+    expect(log).not.toContainEqual(notKept);
+    // Of writing it, nothing is left but what was written.
+    expect(await readdir(gatewayPaths({ root }).boots)).toContain(machineFile(machineId));
+    expect(await readdir(gatewayPaths({ root }).boots)).not.toContainEqual(expect.stringMatching(/new$/));
+
+    const nowhere = gatewayPaths({ root: join(root, 'nowhere') });
+    await mkdir(nowhere.root, { recursive: true });
+    await symlink('/proc/none', nowhere.boots);
+    const targets = new BootTargets(harness.client, nowhere, folded);
+    expect(await asked(endpoint({ targets }))).toContain(INSTALLER);
+    expect(log).toContainEqual(notKept);
+    await install.terminate();
+  });
+});
+
+it('writes no line for each of the machines that one address asks for', async () => {
+  const before = log.length;
+  for (let n = 0; n < 50; n++) await script(`?uuid=${randomUUID()}`);
+  // An interval may end in between, and say how many there were.
+  expect(log.length - before).toBeLessThanOrEqual(3);
 });
 
 it('keeps a machine on its disk when Temporal has forgotten its install', async () => {
