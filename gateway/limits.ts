@@ -1,4 +1,4 @@
-/** How much a machine, or an address, may ask for at once. */
+/** How much a machine, or an address, may ask for at once, and how long it may take. */
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 
 /** Limits of one gateway process. */
@@ -19,6 +19,14 @@ export interface Limits {
   readonly newConnectionsPerSecond: number;
   /** Bytes of one gRPC message. Default 4 MiB, which is Temporal's own limit. */
   readonly messageBytes: number;
+  /** Milliseconds of a TLS handshake. Default 10 s. */
+  readonly handshakeMs: number;
+  /** Milliseconds that who has shown no certificate stays connected: it has come to enrol, which takes a second. Default 30 s. */
+  readonly strangerMs: number;
+  /** Milliseconds in which a request has come, or is given up: a gRPC message of 4 MiB, the body of anything else. Default 30 s. */
+  readonly requestMs: number;
+  /** Milliseconds of a gRPC call; a worker's poll lasts a minute and a bit. Default 120 s. */
+  readonly callMs: number;
 }
 
 /** See {@link Limits}. */
@@ -31,6 +39,10 @@ export const DEFAULT_LIMITS: Limits = {
   strangerRequestsPerSecond: 20,
   newConnectionsPerSecond: 200,
   messageBytes: 4 * 1024 * 1024,
+  handshakeMs: 10_000,
+  strangerMs: 30_000,
+  requestMs: 30_000,
+  callMs: 120_000,
 };
 
 /** Counts things that are under way, by their owner. */

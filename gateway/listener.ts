@@ -15,9 +15,6 @@ import { type Authority, SERVER_LIFETIME_MS } from './authority/authority.ts';
 import { type Limits, Rate, Tally } from './limits.ts';
 import { type GatewayRecord, NOBODY } from './record.ts';
 
-const HANDSHAKE_TIMEOUT_MS = 10_000;
-/** Who has shown no certificate has come to enrol; that takes a second. */
-const STRANGER_TIMEOUT_MS = 30_000;
 /** A machine that answers neither of two pings is gone: it was switched off, and TCP would know in hours. */
 const PING_MS = 10_000;
 
@@ -77,7 +74,7 @@ export class Listener {
       requestCert: true,
       rejectUnauthorized: false,
       minVersion: 'TLSv1.3',
-      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      handshakeTimeout: limits.handshakeMs,
       // Of a resumed session the client's certificate is not verified again.
       sessionTimeout: 1,
       allowHTTP1: true,
@@ -135,7 +132,7 @@ export class Listener {
   }
 
   #letIn(socket: TLSSocket): boolean {
-    const { record } = this.#options;
+    const { record, limits } = this.#options;
     const { certificate, address } = this.#peerOf(socket, () => socket);
     const release = certificate
       ? this.#machines.take(certificate.machineId)
@@ -147,7 +144,11 @@ export class Listener {
       return false;
     }
     record.connections(1);
-    const timer = certificate ? undefined : setTimeout(() => socket.destroy(), STRANGER_TIMEOUT_MS);
+    const tooLong = () => {
+      record.denied({ machine: NOBODY, method: 'connect', reason: 'limit-time' }, { address });
+      socket.destroy();
+    };
+    const timer = certificate ? undefined : setTimeout(tooLong, limits.strangerMs);
     socket.once('close', () => {
       clearTimeout(timer);
       release();

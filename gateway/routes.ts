@@ -1,6 +1,5 @@
 /** What machines ask for over HTTP: the authority, certificates, images. */
 import type { Http2ServerRequest } from 'node:http2';
-import send from '@fastify/send';
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -16,6 +15,7 @@ import { BadRequest, type MachineCertificate } from './authority/machine-certifi
 import { type EnrolmentOptions, enrol, renew } from './enrolment/enrol.ts';
 import { enrolSchema, renewSchema } from './enrolment/schema.ts';
 import type { MachineStarts } from './enrolment/starts.ts';
+import { imageRoutes } from './images.ts';
 import { type Limits, Rate } from './limits.ts';
 import type { Listener } from './listener.ts';
 import { type GatewayRecord, NOBODY } from './record.ts';
@@ -33,11 +33,20 @@ const WAIT_MESSAGES: Readonly<Record<WaitReason, string>> = {
   'other-hardware':
     'a machine of this id has enrolled with other network interfaces; an operator has to approve this one',
   'in-use':
-    'another machine of this id is connected; if this one has just been restarted, it is let in within half a minute',
+    'another machine of this id is connected; if this one has just been restarted, that passes within half a minute',
   'too-many-keys': 'this machine has enrolled with a hundred keys; an operator has to approve another one',
 };
 
 const RETRY_SECONDS = { soon: 5, later: 15 } as const;
+
+/** A request whose body did not come in time. */
+class TooSlow extends Error {
+  readonly statusCode = 408;
+
+  constructor() {
+    super('the request did not come in time');
+  }
+}
 
 /** What the routes need. */
 export interface RouteOptions {
@@ -75,6 +84,20 @@ export async function machineRoutes(options: RouteOptions): Promise<FastifyInsta
     const machine = certificate?.machineId ?? NOBODY;
     record.denied({ machine, method: routeOf(request), reason: 'limit-rate' }, { address });
     await reply.code(429).header('retry-after', 1).send({ error: 'too many requests; try again' });
+  });
+  app.addHook('preParsing', async (request, reply, body) => {
+    // The end of a body that is none is told when its answer has been taken, which may be long.
+    if (request.method !== 'POST') return body;
+    const { certificate, address } = peerOf(request);
+    const timer = setTimeout(() => {
+      const machine = certificate?.machineId ?? NOBODY;
+      record.denied({ machine, method: routeOf(request), reason: 'limit-time' }, { address });
+      body.destroy(new TooSlow());
+    }, options.limits.requestMs);
+    const stop = () => clearTimeout(timer);
+    body.once('end', stop).once('close', stop);
+    reply.raw.once('finish', stop);
+    return body;
   });
   app.setErrorHandler(async (error: Error & { statusCode?: number }, _request, reply) => {
     const code = error instanceof BadRequest ? 400 : (error.statusCode ?? 500);
@@ -157,19 +180,10 @@ export async function machineRoutes(options: RouteOptions): Promise<FastifyInsta
     return reply.code(403).send({ error: 'the install of this machine does not name this secret' });
   });
 
-  app.get<{ Params: { hex: string } }>('/images/blobs/sha256/:hex', async (request, reply) => {
-    if (!(await asMachine(options, peerOf(request), request, reply))) return reply;
-    const { hex } = request.params;
-    if (!/^[0-9a-f]{64}$/.test(hex))
-      return reply.code(404).send({ error: 'a blob is named by 64 hex digits' });
-    // The content never changes: its name is its digest.
-    const { statusCode, headers, stream } = await send(request.raw, `/blobs/sha256/${hex}`, {
-      root: store,
-      contentType: false,
-      immutable: true,
-      maxAge: '1y',
-    });
-    return await reply.code(statusCode).headers(headers).type('application/octet-stream').send(stream);
+  imageRoutes(app, {
+    folder: store,
+    isMachine: async (request, reply) =>
+      (await asMachine(options, peerOf(request), request, reply)) !== undefined,
   });
   await app.ready();
   return app;

@@ -22,7 +22,7 @@ const schema = z.object({
   IGUANA_GATEWAY_CERTIFICATE_HOURS: z.coerce.number().positive().max(8_760).default(24),
   /** Machines without a token. */
   IGUANA_GATEWAY_UNKNOWN: z.enum(['refuse', 'wait']).default('refuse'),
-  /** Machines with a token that were never here. */
+  /** Keys of machines with a token, each time that one comes. */
   IGUANA_GATEWAY_APPROVAL: z.enum(['token', 'always']).default('token'),
   IGUANA_GATEWAY_MACHINE_CONNECTIONS: count(DEFAULT_LIMITS.machineConnections),
   IGUANA_GATEWAY_MACHINE_CALLS: count(DEFAULT_LIMITS.machineCalls),

@@ -13,7 +13,7 @@ const MAX_REKEYS = 100;
 export interface EnrolmentPolicy {
   /** Machines without a token: refused, or put into the list. */
   readonly unknown: 'refuse' | 'wait';
-  /** Machines with a valid token that were never here: let in, or put into the list. */
+  /** Keys that come with a valid token, of new machines and of those that come back: let in, or put into the list. */
   readonly approval: 'token' | 'always';
 }
 
@@ -53,13 +53,16 @@ export function decide(asked: Asked, policy: EnrolmentPolicy): Decision {
       ? wait('no-token')
       : refuse(invalid ?? 'the token is not known');
   }
-  return machine ? comesBack(asked, machine, token) : isNew(token, policy);
+  const decision: Decision = machine
+    ? comesBack(asked, machine, token)
+    : { kind: 'issue', because: 'new-machine' };
+  // Last, so that the list says of a key what speaks against it.
+  return decision.kind === 'issue' && needsWord(token, policy) ? wait('approval-required') : decision;
 }
 
-function isNew(token: TokenRecord, policy: EnrolmentPolicy): Decision {
-  if (policy.approval === 'always' || token.needsApproval) return wait('approval-required');
-  return { kind: 'issue', because: 'new-machine' };
-}
+/** Whether no token is enough: an operator has to look at every key. */
+const needsWord = (token: TokenRecord, policy: EnrolmentPolicy): boolean =>
+  policy.approval === 'always' || token.needsApproval === true;
 
 /** The id is known, the key is not: the machine has forgotten its key, or it is another one. */
 function comesBack(asked: Asked, machine: MachineRecord, token: TokenRecord): Decision {

@@ -13,8 +13,6 @@ import type { MachinePayloads } from './payloads.ts';
 import type { TaskTokens } from './task-token.ts';
 import { CallFailed, readMessage, sendFailure, sendMessage, timeoutOf } from './wire.ts';
 
-/** A worker's poll lasts a minute and a bit; nobody waits longer. */
-const LONGEST_CALL_MS = 120_000;
 /**
  * A poll ends this long before its machine's certificate does: Temporal answers it in its last second, and a task that came in the very
  * moment in which the certificate expires could not be handed over.
@@ -22,8 +20,6 @@ const LONGEST_CALL_MS = 120_000;
 const POLL_MARGIN_MS = 2_000;
 /** Temporal refuses shorter polls; a worker whose poll is refused waits longer before the next one. */
 const SHORTEST_POLL_MS = 2_500;
-/** A message of 4 MiB comes in this time, or not at all. */
-const READ_TIMEOUT_MS = 30_000;
 
 const SERVICE = '/temporal.api.workflowservice.v1.WorkflowService/';
 /** Names that may become labels of metrics: a stranger must not make up new ones. */
@@ -137,21 +133,21 @@ export class TemporalProxy {
     const { name, peer, request, response } = call;
     const { machineId } = machine;
     const received = Date.now();
-    const timeout = Math.min(timeoutOf(header(request, 'grpc-timeout')) ?? LONGEST_CALL_MS, LONGEST_CALL_MS);
+    const timeout = Math.min(timeoutOf(header(request, 'grpc-timeout')) ?? limits.callMs, limits.callMs);
     let release: (() => void) | undefined;
     try {
       const bytes = await readMessage(request, {
         maxBytes: limits.messageBytes,
-        timeoutMs: READ_TIMEOUT_MS,
+        timeoutMs: limits.requestMs,
         reserve: (amount) => {
           release = this.#bytes.take(machineId, amount);
           return release !== undefined;
         },
       }).catch((error: unknown) => {
-        // Whoever sends too much is in the record, too.
-        if (error instanceof CallFailed && error.code === status.RESOURCE_EXHAUSTED) {
-          throw exhausted('size', error.message);
-        }
+        // Whoever sends too much, or too slowly, is in the record, too.
+        if (!(error instanceof CallFailed)) throw error;
+        if (error.code === status.RESOURCE_EXHAUSTED) throw exhausted('size', error.message);
+        if (error.code === status.DEADLINE_EXCEEDED) throw new TooSlow('limit-time', error.message);
         throw error;
       });
       const gone = new AbortController();
@@ -183,12 +179,15 @@ export class TemporalProxy {
   }
 }
 
-/** Denied, but by another status: the caller has to enrol, or to slow down. */
+/** Denied, but by another status: the caller has to enrol, to slow down, or to be quicker. */
 class Unauthenticated extends Denied {
   override readonly code = status.UNAUTHENTICATED;
 }
 class Exhausted extends Denied {
   override readonly code = status.RESOURCE_EXHAUSTED;
+}
+class TooSlow extends Denied {
+  override readonly code = status.DEADLINE_EXCEEDED;
 }
 
 const exhausted = (reason: string, message: string): Denied => new Exhausted(`limit-${reason}`, message);

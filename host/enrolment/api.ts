@@ -46,7 +46,7 @@ export interface EnrolAnswer {
 export type WaitReason =
   /** It has no token, and unknown machines may ask. */
   | 'no-token'
-  /** The gateway, or the token, wants every new machine approved. */
+  /** The gateway, or the token, wants every key approved: of new machines, and of those that come back with another one. */
   | 'approval-required'
   /** The machine has enrolled before with another key, and with another token. */
   | 'other-token'

@@ -19,7 +19,7 @@ export interface TokenRecord {
   readonly usedBy: readonly string[];
   /** The only machine that may use it; any, where absent. */
   readonly machineId?: string;
-  /** Every machine waits for an operator the first time. */
+  /** Every key waits for an operator: of a new machine, and of one that comes back with another key. */
   readonly needsApproval?: boolean;
   /**
    * Of a token for several machines: whether one that comes back with another key, as after every reboot from memory, is let in

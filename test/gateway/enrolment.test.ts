@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { readdir, readFile, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { EnrolmentPolicy } from '../../gateway/enrolment/decide.ts';
 import type { Gateway } from '../../gateway/gateway.ts';
 import type { EnrolAnswer, WaitAnswer } from '../../host/enrolment/api.ts';
 import { listMachines, revokeMachine } from '../../host/enrolment/machines.ts';
@@ -187,6 +188,27 @@ describe('an operator', () => {
     await site.stop(gateway);
     gateway = await site.start({ policy: { unknown: 'refuse', approval: 'always' } });
     expect((await enrol({ token: await site.token() })).body.reason).toBe('approval-required');
+  });
+
+  it.each<[string, EnrolmentPolicy['approval'], object]>([
+    ['the gateway wants', 'always', {}],
+    ['its token wants', 'token', { needsApproval: true }],
+  ])('can have a stolen token never be enough: %s every key approved', async (_who, approval, options) => {
+    await site.stop(gateway);
+    gateway = await site.start({ policy: { unknown: 'refuse', approval } });
+    const token = await site.token(options);
+    const key = newKey();
+    expect((await enrol({ key, token })).body.reason).toBe('approval-required');
+    await approveKey(site.paths, { machineId: machineIdOf(1), by: 'ada' });
+    expect((await enrol({ key, token })).status).toBe(200);
+    // Who has the token, the id and the addresses of a machine that is off: the machine that was started again, or a thief.
+    await goQuiet();
+    const another = newKey();
+    const thief = await enrol({ key: another, token });
+    expect([thief.status, thief.body.reason]).toEqual([202, 'approval-required']);
+    expect((await enrol({ key, token })).status).toBe(200);
+    await approveKey(site.paths, { machineId: machineIdOf(1), by: 'ada' });
+    expect((await enrol({ key: another, token })).status).toBe(200);
   });
 
   it('locks a machine out: within a second for its certificate, and for its key until another is approved', async () => {

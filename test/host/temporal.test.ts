@@ -1,7 +1,7 @@
 /** The embedded Temporal server: data that survives a kill, one server to a database, and where the CLI comes from. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
@@ -43,6 +43,22 @@ function run({ command, args }: EmbeddedTemporal): ChildProcess {
   return child;
 }
 
+/** Ports on which a process listens, by the address as the kernel writes it, from proc_pid_net(5). */
+async function listeningOf(pid: number): Promise<{ address: string; port: number }[]> {
+  const LISTEN = '0A';
+  const fds = `/proc/${pid}/fd`;
+  const names = await Promise.all((await readdir(fds)).map((fd) => readlink(join(fds, fd)).catch(() => '')));
+  const tables = await Promise.all(
+    ['tcp', 'tcp6'].map((table) => readFile(`/proc/${pid}/net/${table}`, 'utf8')),
+  );
+  return tables
+    .flatMap((table) => table.split('\n').slice(1))
+    .map((line) => line.trim().split(/\s+/))
+    .filter(([, , , state, , , , , , inode]) => state === LISTEN && names.includes(`socket:[${inode}]`))
+    .map(([, local = '']) => local.split(':'))
+    .map(([address = '', port = '']) => ({ address, port: Number.parseInt(port, 16) }));
+}
+
 async function withClient<T>(address: string, action: (client: Client) => Promise<T>): Promise<T> {
   const connection = await Connection.connect({ address });
   try {
@@ -65,6 +81,15 @@ describe('the embedded server', () => {
         searchAttributes: { IguanaTest: ['yes'] },
       });
     });
+
+    // 127.0.0.1, and ::1, as the kernel writes them: gRPC and the Web UI know no password.
+    const listening = await listeningOf(server.pid ?? 0);
+    const uiPort = Number(new URL(first.uiAddress).port);
+    expect(listening.map(({ port }) => port)).toEqual(
+      expect.arrayContaining([Number(first.address.split(':')[1]), uiPort]),
+    );
+    const LOOPBACK = ['0100007F', '00000000000000000000000001000000', '0000000000000000FFFF00000100007F'];
+    expect(listening.filter(({ address }) => !LOOPBACK.includes(address))).toEqual([]);
 
     const [status] = await once(run(first), 'exit');
     expect(status).not.toBe(0);
