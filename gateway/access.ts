@@ -1,4 +1,5 @@
 /** Whether whoever is at the other end of a connection may act as a machine: asked at every call, not once. */
+import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { findMachine, type MachineRecord } from '../host/enrolment/machines.ts';
 import type { GatewayPaths } from '../host/enrolment/paths.ts';
@@ -26,13 +27,17 @@ export type AccessProblem =
 const CACHED_MS = 1_000;
 
 /** What TLS knows of the other end, after the handshake. */
-export function peerOf(socket: TLSSocket): Peer {
+export function peerOf(socket: TLSSocket, authority: X509Certificate): Peer {
   const address = socket.remoteAddress;
   const certificate = socket.getPeerX509Certificate();
   if (!certificate) return { address, problem: 'no-certificate' };
   // An expired one is told from a wrong one: its owner has to know. It is refused by its date.
   // OpenSSL's name of the problem, where Node's types say Error.
-  const isExpired = String(socket.authorizationError) === 'CERT_HAS_EXPIRED';
+  // It names the last problem only: a certificate that somebody else has signed may have expired as well.
+  const isExpired =
+    String(socket.authorizationError) === 'CERT_HAS_EXPIRED' &&
+    certificate.checkIssued(authority) &&
+    certificate.verify(authority.publicKey);
   const machine = socket.authorized || isExpired ? machineCertificate(certificate) : undefined;
   if (!machine) return { address, problem: 'wrong-certificate' };
   return { address, certificate: isExpired ? { ...machine, notAfter: 0 } : machine };

@@ -3,7 +3,7 @@ import { RateLimiterMemory } from 'rate-limiter-flexible';
 
 /** Limits of one gateway process. */
 export interface Limits {
-  /** Open connections of a machine; an agent has one, two while it renews its certificate. Default 8. */
+  /** Open connections of a machine; an agent has one for gRPC and up to four for blobs, and one more while it renews its certificate. Default 8. */
   readonly machineConnections: number;
   /** Calls of a machine that are under way; an agent has less than ten. Default 64. */
   readonly machineCalls: number;
@@ -23,6 +23,11 @@ export interface Limits {
   readonly handshakeMs: number;
   /** Milliseconds that who has shown no certificate stays connected: it has come to enrol, which takes a second. Default 30 s. */
   readonly strangerMs: number;
+  /**
+   * Milliseconds in which nothing comes or goes on a machine's HTTP/1.1 connection, which has no pings: the machine has been switched off, or has no
+   * more use for it. Default 30 s.
+   */
+  readonly silenceMs: number;
   /** Milliseconds in which a request has come, or is given up: a gRPC message of 4 MiB, the body of anything else. Default 30 s. */
   readonly requestMs: number;
   /** Milliseconds of a gRPC call; a worker's poll lasts a minute and a bit. Default 120 s. */
@@ -41,6 +46,7 @@ export const DEFAULT_LIMITS: Limits = {
   messageBytes: 4 * 1024 * 1024,
   handshakeMs: 10_000,
   strangerMs: 30_000,
+  silenceMs: 30_000,
   requestMs: 30_000,
   callMs: 120_000,
 };

@@ -1,4 +1,5 @@
 /** The door: one port, TLS 1.3, HTTP/1.1 and HTTP/2, and no more connections of anybody than are his share. */
+import { X509Certificate } from 'node:crypto';
 import {
   createSecureServer,
   type Http2SecureServer,
@@ -33,6 +34,7 @@ export interface ListenerOptions {
 export class Listener {
   readonly server: Http2SecureServer;
   readonly #options: ListenerOptions;
+  readonly #authority: X509Certificate;
   readonly #peers = new WeakMap<object, Peer>();
   readonly #machines: Tally;
   readonly #strangers: Tally;
@@ -43,6 +45,7 @@ export class Listener {
   private constructor(server: Http2SecureServer, options: ListenerOptions) {
     this.server = server;
     this.#options = options;
+    this.#authority = new X509Certificate(options.authority.certificate);
     this.#machines = new Tally(options.limits.machineConnections);
     this.#strangers = new Tally(options.limits.strangerConnections);
     this.#arrivals = new Rate(options.limits.newConnectionsPerSecond);
@@ -97,7 +100,7 @@ export class Listener {
     const known = this.#peers.get(holder);
     if (known) return known;
     try {
-      const peer = peerOf(socket() as TLSSocket);
+      const peer = peerOf(socket() as TLSSocket, this.#authority);
       this.#peers.set(holder, peer);
       return peer;
     } catch {
@@ -108,7 +111,13 @@ export class Listener {
 
   /** @param serve called for each request */
   onRequest(serve: (peer: Peer, request: Http2ServerRequest, response: Http2ServerResponse) => void): void {
-    this.server.on('request', (request, response) => serve(this.peer(request), request, response));
+    this.server.on('request', (request, response) => {
+      const peer = this.peer(request);
+      // Node sets its own time between two requests, and none during the next one.
+      if (peer.certificate && request.httpVersionMajor === 1)
+        request.socket.setTimeout(this.#options.limits.silenceMs);
+      serve(peer, request, response);
+    });
   }
 
   /** Ends all connections at once: whoever is connected comes back, here or to another gateway. */
@@ -149,6 +158,9 @@ export class Listener {
       socket.destroy();
     };
     const timer = certificate ? undefined : setTimeout(tooLong, limits.strangerMs);
+    // After a power cut it would stay among the connections of its machine, which comes back and has no share left.
+    if (certificate && socket.alpnProtocol !== 'h2')
+      socket.setTimeout(limits.silenceMs, () => socket.destroy());
     socket.once('close', () => {
       clearTimeout(timer);
       release();

@@ -9,6 +9,7 @@ import fastify, {
 } from 'fastify';
 import type { z } from 'zod';
 import type { WaitAnswer, WaitReason } from '../host/enrolment/api.ts';
+import type { NoPlace } from '../host/enrolment/pending.ts';
 import { ACCESS_MESSAGES, type MachineAccess, type Peer } from './access.ts';
 import type { Authority } from './authority/authority.ts';
 import { BadRequest, type MachineCertificate } from './authority/machine-certificate.ts';
@@ -35,6 +36,12 @@ const WAIT_MESSAGES: Readonly<Record<WaitReason, string>> = {
   'in-use':
     'another machine of this id is connected; if this one has just been restarted, that passes within half a minute',
   'too-many-keys': 'this machine has enrolled with a hundred keys; an operator has to approve another one',
+};
+
+const MAKE_ROOM = 'an operator makes room with `iguana machine approve` or `iguana machine reject`';
+const FULL_MESSAGES: Readonly<Record<NoPlace, string>> = {
+  'list-full': `too many machines wait for approval; ${MAKE_ROOM}`,
+  'share-full': `too many machines without a token wait for approval that come from this address; ${MAKE_ROOM}`,
 };
 
 const RETRY_SECONDS = { soon: 5, later: 15 } as const;
@@ -149,11 +156,8 @@ export async function machineRoutes(options: RouteOptions): Promise<FastifyInsta
           .code(403)
           .send({ error: `enrolling machine ${outcome.machineId}: ${outcome.why}` });
       case 'full':
-        notLetIn('list-full', {});
-        return await reply
-          .code(503)
-          .header('retry-after', 60)
-          .send({ error: 'too many machines wait for approval' });
+        notLetIn(outcome.why, {});
+        return await reply.code(503).header('retry-after', 60).send({ error: FULL_MESSAGES[outcome.why] });
     }
   });
 

@@ -2,8 +2,9 @@
 import type { Command } from 'commander';
 import { findMachine, lastSeen, listMachines, revokeMachine } from '../../host/enrolment/machines.ts';
 import { gatewayPaths } from '../../host/enrolment/paths.ts';
-import { approveKey, listPending } from '../../host/enrolment/pending.ts';
+import { approveKey, listPending, rejectKeys } from '../../host/enrolment/pending.ts';
 import { statePaths } from '../../host/state.ts';
+import { usageError } from '../errors.ts';
 import { formatBetween } from '../output/format.ts';
 import { table } from '../output/table.ts';
 import { person } from '../person.ts';
@@ -34,6 +35,21 @@ export function registerMachine(program: Command): void {
   })
     .option('--key <digest>', 'digest of the key, or its beginning')
     .action(action(approve));
+  define(machine, {
+    usage: 'reject [machine]',
+    summary: 'take a waiting machine from the list',
+    description:
+      'It is not let in, and not locked out: a machine that goes on asking is in the list again with its next request. Whoever comes without a token has ' +
+      'a part of the list for all that comes from the same address.',
+    examples: [
+      ['machine reject 4c4c4544-0042-3510-8054-b9c04f4e3732', 'all keys that wait to be this machine’s'],
+      ['machine reject 4c4c4544-0042-3510-8054-b9c04f4e3732 --key 3fa9c1', 'one of them'],
+      ['machine reject --from 10.0.0.66', 'everything that has asked from there'],
+    ],
+  })
+    .option('--key <digest>', 'digest of the key, or its beginning')
+    .option('--from <address>', 'only what has asked from this address')
+    .action(action(reject));
   define(machine, {
     usage: 'revoke <machine>',
     summary: 'lock a machine out, until one of its keys is approved',
@@ -85,5 +101,27 @@ async function approve({ output, options }: Call<{ key?: string }>, machineId: s
     before
       ? `${machineId} has another key now: ${record.keyDigest.slice(0, SHOWN_DIGITS)}`
       : `${machineId} is let in`,
+  );
+}
+
+async function reject(
+  { output, options }: Call<{ key?: string; from?: string }>,
+  machineId: string | undefined,
+): Promise<undefined> {
+  const { key: keyDigest, from: address } = options;
+  if (machineId === undefined && address === undefined)
+    throw usageError('rejecting: neither a machine nor --from says whom', {
+      remedy: '`iguana machine ls` shows those that wait.',
+    });
+  const rejected = await rejectKeys(gatewayPaths(statePaths()), {
+    ...(machineId !== undefined && { machineId }),
+    ...(keyDigest !== undefined && { keyDigest }),
+    ...(address !== undefined && { address }),
+  });
+  output.result(rejected, () =>
+    table(
+      ['no longer in the list', 'key', 'asked from'],
+      rejected.map((key) => [key.machineId, key.keyDigest.slice(0, SHOWN_DIGITS), key.address]),
+    ),
   );
 }

@@ -9,7 +9,7 @@ import {
   writeMachine,
 } from '../../host/enrolment/machines.ts';
 import type { GatewayPaths } from '../../host/enrolment/paths.ts';
-import { addPending, removePending } from '../../host/enrolment/pending.ts';
+import { addPending, type NoPlace, removePending, whyNoPlace } from '../../host/enrolment/pending.ts';
 import { findToken, type TokenRecord, tokenDigest, writeToken } from '../../host/enrolment/tokens.ts';
 import { machineIdOf } from '../../host/machine-id.ts';
 import { machineQueue } from '../../workflows/api.ts';
@@ -43,7 +43,7 @@ export type Enrolment =
       readonly keyDigest: string;
     }
   | { readonly kind: 'refused'; readonly machineId: string; readonly why: string }
-  | { readonly kind: 'full' };
+  | { readonly kind: 'full'; readonly why: NoPlace };
 
 /** A request whose parts have been verified. */
 interface Verified {
@@ -76,6 +76,11 @@ export async function enrol(
   // Who has no chance is told so before anything is locked: strangers must not keep machines waiting.
   const first = await decideNow(options, verified);
   if (first.decision.kind === 'refuse') return { kind: 'refused', machineId, why: first.decision.why };
+  if (first.decision.kind === 'wait') {
+    const { reason } = first.decision;
+    const why = await whyNoPlace(options.paths, { machineId, keyDigest: csr.keyDigest, reason, address });
+    if (why) return { kind: 'full', why };
+  }
   return await changing(options.paths, () => settle(options, verified));
 }
 
@@ -114,14 +119,16 @@ async function settle(options: EnrolmentOptions, verified: Verified): Promise<En
   };
   if (decision.kind === 'wait') {
     const { reason } = decision;
-    const isListed = await addPending(paths, {
+    const noPlace = await addPending(paths, {
       ...key,
       reason,
       address: verified.address,
       since: now,
       lastAsked: now,
     });
-    return isListed ? { kind: 'waits', machineId, reason, keyDigest: csr.keyDigest } : { kind: 'full' };
+    return noPlace
+      ? { kind: 'full', why: noPlace }
+      : { kind: 'waits', machineId, reason, keyDigest: csr.keyDigest };
   }
   if (decision.because !== 'same-key') {
     // The token first: killed in between, a use is lost, and the machine that asks again is among those that used it.

@@ -134,13 +134,14 @@ export class TemporalProxy {
     const { machineId } = machine;
     const received = Date.now();
     const timeout = Math.min(timeoutOf(header(request, 'grpc-timeout')) ?? limits.callMs, limits.callMs);
-    let release: (() => void) | undefined;
+    const held: (() => void)[] = [];
     try {
       const bytes = await readMessage(request, {
         maxBytes: limits.messageBytes,
         timeoutMs: limits.requestMs,
         reserve: (amount) => {
-          release = this.#bytes.take(machineId, amount);
+          const release = this.#bytes.take(machineId, amount);
+          if (release) held.push(release);
           return release !== undefined;
         },
       }).catch((error: unknown) => {
@@ -174,7 +175,7 @@ export class TemporalProxy {
         ),
       );
     } finally {
-      release?.();
+      for (const release of held) release();
     }
   }
 }

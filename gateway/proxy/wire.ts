@@ -1,7 +1,6 @@
 /** gRPC on the wire, as far as one request and one answer need it: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
+import { createGunzip } from 'node:zlib';
 import { type ServiceError, status } from '@grpc/grpc-js';
 
 const HEADER_BYTES = 5;
@@ -49,7 +48,7 @@ export function timeoutOf(header: string | undefined): number | undefined {
 export interface Reading {
   readonly maxBytes: number;
   readonly timeoutMs: number;
-  /** Asked before memory is taken; false refuses the message. */
+  /** Asked each time before more memory is taken; false refuses the message. */
   readonly reserve: (bytes: number) => boolean;
 }
 
@@ -64,7 +63,7 @@ export async function readMessage(request: Http2ServerRequest, reading: Reading)
   );
   try {
     const { isCompressed, message } = await readFrame(request, reading);
-    return isCompressed ? await decompress(request, message, reading.maxBytes) : message;
+    return isCompressed ? await decompress(request, message, reading) : message;
   } finally {
     clearTimeout(timer);
   }
@@ -89,12 +88,7 @@ async function readFrame(
         const said = `the message has ${announced} bytes, and may have ${maxBytes}`;
         throw new CallFailed(status.RESOURCE_EXHAUSTED, said);
       }
-      if (!reserve(announced)) {
-        throw new CallFailed(
-          status.RESOURCE_EXHAUSTED,
-          'too many bytes of this machine are under way; try again',
-        );
-      }
+      if (!reserve(announced)) throw tooManyBytes();
     }
     if (received > HEADER_BYTES + (announced ?? 0)) break;
   }
@@ -104,7 +98,15 @@ async function readFrame(
   return { isCompressed, message: Buffer.concat(chunks).subarray(HEADER_BYTES) };
 }
 
-async function decompress(request: Http2ServerRequest, message: Buffer, maxBytes: number): Promise<Buffer> {
+const tooManyBytes = (): CallFailed =>
+  new CallFailed(status.RESOURCE_EXHAUSTED, 'too many bytes of this machine are under way; try again');
+
+/** A hundred thousandth of a message may have been on the wire: what it becomes is reserved as it becomes. */
+async function decompress(
+  request: Http2ServerRequest,
+  message: Buffer,
+  { maxBytes, reserve }: Reading,
+): Promise<Buffer> {
   const encoding = request.headers['grpc-encoding'];
   if (encoding !== 'gzip') {
     throw new CallFailed(
@@ -112,14 +114,22 @@ async function decompress(request: Http2ServerRequest, message: Buffer, maxBytes
       `messages compressed by ${String(encoding)} are not understood`,
     );
   }
+  const wrong = `the message is no gzip, or more than ${maxBytes} bytes of it`;
+  const chunks: Buffer[] = [];
+  let size = 0;
   try {
-    return await promisify(gunzip)(message, { maxOutputLength: maxBytes });
-  } catch {
-    throw new CallFailed(
-      status.RESOURCE_EXHAUSTED,
-      `the message is no gzip, or more than ${maxBytes} bytes of it`,
-    );
+    const inflated = createGunzip();
+    inflated.end(message);
+    for await (const chunk of inflated as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > maxBytes) throw new CallFailed(status.RESOURCE_EXHAUSTED, wrong);
+      if (!reserve(chunk.length)) throw tooManyBytes();
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    throw error instanceof CallFailed ? error : new CallFailed(status.RESOURCE_EXHAUSTED, wrong);
   }
+  return Buffer.concat(chunks);
 }
 
 const GRPC_HEADERS = { 'content-type': 'application/grpc+proto', 'grpc-accept-encoding': 'gzip' };

@@ -22,13 +22,30 @@ export interface PendingKey {
 
 /** Strangers must not fill the disk. */
 const MAX_PENDING = 1_000;
+/** … nor the list: so many keys without a token may wait of one address. Machines behind a NAT share one. */
+const MAX_STRANGERS = 50;
 /** Who has not asked for so long is gone. */
 const FORGOTTEN_MS = 24 * 3_600_000;
 /** Asking again is written down at most this often. */
 const FRESH_MS = 60_000;
 
-const fileOf = ({ machineId, keyDigest }: Pick<PendingKey, 'machineId' | 'keyDigest'>): string =>
-  machineFile(`${machineId} ${keyDigest}`);
+type KeyName = Pick<PendingKey, 'machineId' | 'keyDigest'>;
+type Asking = Pick<PendingKey, 'machineId' | 'keyDigest' | 'reason' | 'address'>;
+
+/** Why a key cannot be put into the list. */
+export type NoPlace = 'list-full' | 'share-full';
+
+const isStranger = ({ reason }: Pick<PendingKey, 'reason'>): boolean => reason === 'no-token';
+
+/** The name of a stranger ends with its address, so that those of one address are counted without reading them. */
+const fileOf = (key: Asking): string =>
+  machineFile([key.machineId, key.keyDigest, ...(isStranger(key) ? [key.address] : [])].join(' '));
+
+async function findFile(paths: GatewayPaths, { machineId, keyDigest }: KeyName): Promise<string | undefined> {
+  const name = encodeURIComponent(`${machineId} ${keyDigest}`);
+  const names = await recordNames(paths.pending);
+  return names.find((it) => it === `${name}.json` || it.startsWith(`${name}%20`));
+}
 
 /** All keys that wait and have asked within a day. */
 export async function listPending(paths: GatewayPaths): Promise<PendingKey[]> {
@@ -36,33 +53,66 @@ export async function listPending(paths: GatewayPaths): Promise<PendingKey[]> {
   return all.filter(({ lastAsked }) => Date.now() - Date.parse(lastAsked) < FORGOTTEN_MS);
 }
 
+/** @returns why a key cannot be put into the list; undefined where it can, or is there */
+export async function whyNoPlace(paths: GatewayPaths, key: Asking): Promise<NoPlace | undefined> {
+  if ((await findFile(paths, key)) !== undefined) return undefined;
+  const names = await recordNames(paths.pending);
+  if (isStranger(key)) {
+    const end = `%20${machineFile(key.address)}`;
+    const own = names.filter((name) => name.endsWith(end));
+    if (own.length >= MAX_STRANGERS && (await asking(paths, own)).length >= MAX_STRANGERS)
+      return 'share-full';
+  }
+  const isFull = names.length >= MAX_PENDING && (await asking(paths, names)).length >= MAX_PENDING;
+  return isFull ? 'list-full' : undefined;
+}
+
 /**
  * Puts a key into the list, or notes that it has asked again. Only while {@link changing}.
- * @returns false where the list is full
+ * @returns why not; undefined where it is there now
  */
-export async function addPending(paths: GatewayPaths, key: PendingKey): Promise<boolean> {
-  const known = await readRecord<PendingKey>(paths.pending, fileOf(key));
+export async function addPending(paths: GatewayPaths, key: PendingKey): Promise<NoPlace | undefined> {
+  const file = await findFile(paths, key);
+  const known = file === undefined ? undefined : await readRecord<PendingKey>(paths.pending, file);
   if (known && known.reason === key.reason && Date.now() - Date.parse(known.lastAsked) < FRESH_MS)
-    return true;
-  if (!known && (await recordNames(paths.pending)).length >= MAX_PENDING) {
-    await removeForgotten(paths);
-    if ((await recordNames(paths.pending)).length >= MAX_PENDING) return false;
-  }
-  await writeRecord(paths.pending, fileOf(key), { ...key, since: known?.since ?? key.since });
-  return true;
+    return undefined;
+  const noPlace = await whyNoPlace(paths, key);
+  if (noPlace) return noPlace;
+  if (file === undefined) await removeForgotten(paths);
+  // A stranger that moves stays in the share of its first address: otherwise two addresses would have any number of places.
+  const name = known && isStranger(known) && isStranger(key) ? file : undefined;
+  const next = name ?? fileOf(key);
+  await writeRecord(paths.pending, next, { ...key, since: known?.since ?? key.since });
+  if (file !== undefined && file !== next) await removeRecord(paths.pending, file);
+  return undefined;
 }
 
 /** Takes a key from the list, if it is there. Only while {@link changing}. */
-export const removePending = (
-  paths: GatewayPaths,
-  key: Pick<PendingKey, 'machineId' | 'keyDigest'>,
-): Promise<void> => removeRecord(paths.pending, fileOf(key));
+export async function removePending(paths: GatewayPaths, key: KeyName): Promise<void> {
+  const file = await findFile(paths, key);
+  if (file !== undefined) await removeRecord(paths.pending, file);
+}
 
-async function removeForgotten(paths: GatewayPaths): Promise<void> {
-  for (const name of await recordNames(paths.pending)) {
-    const { mtimeMs } = await stat(join(paths.pending, name));
-    if (Date.now() - mtimeMs > FORGOTTEN_MS) await removeRecord(paths.pending, name);
+/** Those of some files whose machines have asked within a day. */
+async function asking(paths: GatewayPaths, names: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const name of names) {
+    const known = await stat(join(paths.pending, name)).catch((error: NodeJS.ErrnoException) => {
+      // Removed since the folder was read.
+      if (error.code === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (known && Date.now() - known.mtimeMs <= FORGOTTEN_MS) found.push(name);
   }
+  return found;
+}
+
+/** Only where the list is long: who looks at it does not see them. */
+async function removeForgotten(paths: GatewayPaths): Promise<void> {
+  const names = await recordNames(paths.pending);
+  if (names.length < MAX_PENDING) return;
+  const stay = new Set(await asking(paths, names));
+  for (const name of names.filter((it) => !stay.has(it))) await removeRecord(paths.pending, name);
 }
 
 /** What an operator says yes to. */
@@ -107,5 +157,37 @@ export async function approveKey(paths: GatewayPaths, approval: Approval): Promi
     await writeMachine(paths, record);
     await removePending(paths, key);
     return record;
+  });
+}
+
+/** Which keys an operator says no to; what is absent is any. */
+export interface Rejection {
+  readonly machineId?: string;
+  /** Digest of the key, or its beginning. */
+  readonly keyDigest?: string;
+  /** Where they have asked from last. */
+  readonly address?: string;
+}
+
+/**
+ * Takes keys from the list. Nobody is locked out: who asks again is in it again.
+ * @returns those that were in it
+ * @throws Error where none was
+ */
+export async function rejectKeys(paths: GatewayPaths, rejection: Rejection): Promise<PendingKey[]> {
+  const { machineId, keyDigest = '', address } = rejection;
+  return await changing(paths, async () => {
+    const rejected = (await listPending(paths)).filter(
+      (key) =>
+        (machineId === undefined || key.machineId === machineId) &&
+        (address === undefined || key.address === address) &&
+        key.keyDigest.startsWith(keyDigest),
+    );
+    if (rejected.length === 0) {
+      const whose = machineId === undefined ? `machines of ${address}` : `machine ${machineId}`;
+      throw new Error(`rejecting ${whose}: no such key waits; look for it in the list`);
+    }
+    for (const key of rejected) await removePending(paths, key);
+    return rejected;
   });
 }

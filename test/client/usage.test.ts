@@ -32,6 +32,7 @@ const COMMANDS = [
   'boot ipxe',
   'machine ls',
   'machine approve',
+  'machine reject',
   'machine revoke',
   'machine token create',
   'machine token ls',
@@ -100,6 +101,16 @@ describe('wrong usage', () => {
       'a token file that holds none',
       ['boot', 'build', '-o', '/nowhere', '--token-file', '/etc/passwd'],
       'no token',
+    ],
+    [
+      'files for iPXE that are at no address',
+      ['boot', 'ipxe', '--server', 'https://a:1', '--files', '/srv/boot'],
+      '--files /srv/boot: it is no address',
+    ],
+    [
+      'an authority that is no digest',
+      ['boot', 'ipxe', '--server', 'https://a:1', '--files', 'http://a/boot', '--ca', 'sha256:1'],
+      '--ca sha256:1: it is no digest',
     ],
     [
       'a workflow file without a key for its containers',

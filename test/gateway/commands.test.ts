@@ -1,4 +1,6 @@
-/** `iguana machine` as operators use it, beside a gateway that runs. */
+/** `iguana machine` and `iguana boot ipxe` as operators use them, beside a gateway that runs. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Gateway } from '../../gateway/gateway.ts';
 import { signingRequest } from '../../worker/enrolment/signing-request.ts';
@@ -34,6 +36,11 @@ it('makes a token, lets a machine in, locks it out, and approves its next key', 
   const key = newKey();
   expect(await enrol(token, key)).toBe(202);
   expect((await iguana.run(['machine', 'ls'])).stdout).toMatch(/000000000001 +waits: approval-required/);
+  expect((await iguana.run(['machine', 'reject', machineIdOf(1)])).stdout).toMatch(
+    /000000000001 .*127\.0\.0\.1/,
+  );
+  expect((await iguana.run(['machine', 'ls'])).stdout).not.toContain('waits');
+  expect(await enrol(token, key)).toBe(202);
   expect(await iguana.run(['machine', 'approve', machineIdOf(1)])).toMatchObject({ status: 0 });
   expect(await enrol(token, key)).toBe(200);
 
@@ -41,8 +48,31 @@ it('makes a token, lets a machine in, locks it out, and approves its next key', 
   expect(await enrol(token)).toBe(403);
 });
 
+it('prints a script for iPXE that tries again, of this gateway or of another, with a token from a file', async () => {
+  const ipxe = ['boot', 'ipxe', '--server', 'https://gw.example:443', '--files', 'http://web.example/boot/'];
+  const { digest } = gateway.authority;
+  expect((await iguana.run(ipxe)).stdout).toBe(`#!ipxe
+:start
+kernel http://web.example/boot/vmlinuz initrd=initrd.img panic=60 iguana.server=https://gw.example:443 iguana.ca=${digest} quiet || goto again
+initrd --name initrd.img http://web.example/boot/initrd.img || goto again
+boot || goto again
+:again
+echo Iguana: the installer cannot be started; trying again
+imgfree
+sleep 10
+goto start`);
+  const other = `sha256:${'0'.repeat(64)}`;
+  const tokenFile = join(site.root, 'token');
+  await writeFile(tokenFile, 'secret-of-one-machine\n');
+  const said = await new CommandLine().run([...ipxe, '--ca', other, '--token-file', tokenFile]);
+  expect(said.stdout).toContain(` iguana.ca=${other} iguana.token=secret-of-one-machine quiet ||`);
+});
+
 it.each([
   ['machine approve nobody', 1, /approving machine nobody: no such key waits/],
+  ['machine reject nobody', 1, /rejecting machine nobody: no such key waits/],
+  ['machine reject --from 10.0.0.66', 1, /rejecting machines of 10\.0\.0\.66: no such key waits/],
+  ['machine reject', 2, /neither a machine nor --from/],
   ['machine revoke nobody', 1, /revoking machine nobody: it has never enrolled/],
   ['machine token revoke nothing', 1, /revoking token nothing: there is none/],
   ['machine token create --uses 0', 2, /whole number from 1/],

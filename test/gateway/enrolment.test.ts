@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EnrolmentPolicy } from '../../gateway/enrolment/decide.ts';
 import type { Gateway } from '../../gateway/gateway.ts';
+import { DEFAULT_LIMITS } from '../../gateway/limits.ts';
 import type { EnrolAnswer, WaitAnswer } from '../../host/enrolment/api.ts';
 import { listMachines, revokeMachine } from '../../host/enrolment/machines.ts';
-import { approveKey, listPending } from '../../host/enrolment/pending.ts';
+import { approveKey, listPending, rejectKeys } from '../../host/enrolment/pending.ts';
 import { listTokens, revokeToken } from '../../host/enrolment/tokens.ts';
 import { signingRequest } from '../../worker/enrolment/signing-request.ts';
 import { Https } from './harness/https.ts';
@@ -28,10 +29,11 @@ interface Who {
   readonly token?: string | undefined;
   readonly macs?: readonly string[];
   readonly at?: Gateway;
+  readonly from?: string;
 }
 
-async function enrol({ n = 1, key = newKey(), token, macs, at = gateway }: Who) {
-  using https = new Https(at);
+async function enrol({ n = 1, key = newKey(), token, macs, at = gateway, from }: Who) {
+  using https = new Https(at, from === undefined ? {} : { localAddress: from });
   return await https.post<EnrolAnswer & WaitAnswer & { error: string }>('/v1/enrol', {
     csr: signingRequest(key),
     ...(token !== undefined && { token }),
@@ -182,6 +184,35 @@ describe('an operator', () => {
     expect(thief.status).toBe(202);
     expect((await enrol({})).status).toBe(202);
     expect(await listMachines(site.paths)).toMatchObject([{ approvedBy: 'ada', keyDigest }]);
+  });
+
+  it('finds room in the list whatever one address asks for, and can take from it what that has asked', async () => {
+    await site.stop(gateway);
+    gateway = await site.start({
+      policy: { unknown: 'wait', approval: 'always' },
+      limits: { ...DEFAULT_LIMITS, strangerRequestsPerSecond: 1_000 },
+    });
+    const key = newKey();
+    const share = Array.from({ length: 50 }, (_, n) => enrol({ n, key }));
+    expect((await Promise.all(share)).map(({ status }) => status)).toEqual(Array(50).fill(202));
+    const refused = await enrol({ n: 50, key });
+    expect([refused.status, refused.body.error]).toEqual([
+      503,
+      expect.stringMatching(/iguana machine reject/),
+    ]);
+    // What is in it may ask again, from elsewhere too, and its place remains that of its first address.
+    expect((await enrol({ n: 1, key, token: undefined, from: '127.0.0.2' })).status).toBe(202);
+    expect((await enrol({ n: 50, key })).status).toBe(503);
+    // Others have their own share, and who has a token is no stranger.
+    expect((await enrol({ n: 60, key, from: '127.0.0.2' })).status).toBe(202);
+    expect((await enrol({ n: 50, key, token: await site.token() })).body.reason).toBe('approval-required');
+
+    await rejectKeys(site.paths, { machineId: machineIdOf(2) });
+    expect((await enrol({ n: 70, key })).status).toBe(202);
+    expect((await enrol({ n: 2, key })).status).toBe(503);
+    await rejectKeys(site.paths, { address: '127.0.0.1' });
+    expect((await listPending(site.paths)).map(({ address }) => address)).toEqual(['127.0.0.2']);
+    expect((await enrol({ n: 2, key })).status).toBe(202);
   });
 
   it('can have every new machine wait, also with a valid token', async () => {

@@ -2,6 +2,7 @@
  * A machine that is not what it should be: it has A's certificate and knows all of Temporal's API. Meanwhile B, a real worker,
  * goes on working; everything that was refused is in the record.
  */
+import { X509Certificate } from 'node:crypto';
 import { connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,10 +11,12 @@ import type { Connection, WorkflowHandle, WorkflowService } from '@temporalio/cl
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Gateway } from '../../gateway/gateway.ts';
+import { DEFAULT_LIMITS } from '../../gateway/limits.ts';
 import { apiThrough, codeOf } from './harness/api.ts';
 import { Fleet } from './harness/fleet.ts';
 import { withMachine } from './harness/machine-work.ts';
-import { type EnrolledMachine, GatewaySite } from './harness/site.ts';
+import { selfMade } from './harness/self-made.ts';
+import { type EnrolledMachine, GatewaySite, machineIdOf } from './harness/site.ts';
 import type { count } from './harness/workflows.ts';
 
 const NAMESPACE = { namespace: 'default' };
@@ -203,6 +206,27 @@ describe('with a valid certificate', () => {
     expect(process.memoryUsage().rss - before).toBeLessThan(HUGE);
   });
 
+  it('sends a few bytes that become many: counted as what they become', async () => {
+    const megabytes = (count: number) => count * 2 ** 20;
+    const narrow = await fleet.site.start({ limits: { ...DEFAULT_LIMITS, machineBytes: megabytes(1) } });
+    const compressing = apiThrough(narrow, a, { 'grpc.default_compression_algorithm': 2 });
+    const heartbeat = (bytes: number) =>
+      codeOf(
+        compressing.workflowService.recordActivityTaskHeartbeat({
+          ...NAMESPACE,
+          taskToken: tokenOfB,
+          details: { payloads: [{ data: Buffer.alloc(bytes) }] },
+        }),
+      );
+    // Read, and then refused for its token.
+    expect(await heartbeat(megabytes(1) / 2)).toBe('PERMISSION_DENIED');
+    expect(await heartbeat(megabytes(2))).toBe('RESOURCE_EXHAUSTED');
+    // What was held has been given back.
+    expect(await heartbeat(megabytes(1) / 2)).toBe('PERMISSION_DENIED');
+    await compressing.close();
+    await fleet.site.stop(narrow);
+  });
+
   it('calls a thousand times a second: slowed down', async () => {
     const codes = await Promise.all(Array.from({ length: 1_000 }, () => codeOf(api.getSystemInfo({}))));
     const refused = codes.filter((code) => code === 'RESOURCE_EXHAUSTED').length;
@@ -254,6 +278,19 @@ describe('without a certificate that is one', () => {
     expect(await codeOf(anew.workflowService.getSystemInfo({}))).toBe('UNAUTHENTICATED');
     await Promise.all([open.close(), anew.close()]);
     expect(fleet.site.denials(machine.id)).toEqual(['GetSystemInfo expired-certificate']);
+  });
+
+  it('makes a certificate of the past in the name of a machine: a stranger, who is counted as one', async () => {
+    const { issuer } = new X509Certificate(b.certificate);
+    for (const [n, name] of ['CN=Somebody', issuer].entries()) {
+      const id = machineIdOf(100 + n);
+      const forged = apiThrough(gateway, await selfMade(id, name));
+      expect(await codeOf(forged.workflowService.getSystemInfo({}))).toBe('UNAUTHENTICATED');
+      await forged.close();
+      expect(await gateway.record.registry.metrics()).not.toContain(id);
+      expect(fleet.site.denials(id)).toEqual([]);
+    }
+    expect(fleet.site.denials('none')).toContain('GetSystemInfo wrong-certificate');
   });
 
   it('opens connections and says nothing: cut off after its share', async () => {

@@ -115,7 +115,7 @@ it('serves firmware where a boot folder is named, on loopback, and nothing else 
   const asked = async (path: string) => await fetch(new URL(path, boots));
   expect(new URL(boots).hostname).toBe('127.0.0.1');
   expect(await (await asked('/boot/vmlinuz')).text()).toBe('kernel');
-  expect(await (await asked('/boot/ipxe')).text()).toMatch(/^#!ipxe\nchain /);
+  expect(await (await asked('/boot/ipxe')).text()).toMatch(/^#!ipxe\n:ask\nchain /);
   for (const path of ['/metrics', '/v1/ca', '/v1/first-boot']) expect((await asked(path)).status).toBe(404);
   expect(gateway.port).not.toBe(Number(new URL(boots).port));
 });

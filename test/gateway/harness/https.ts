@@ -8,6 +8,8 @@ export interface ClientTls {
   readonly cert?: string;
   readonly key?: string;
   readonly maxVersion?: SecureVersion;
+  /** Where it comes from; this host is all of 127.0.0.0/8. */
+  readonly localAddress?: string;
 }
 
 /** A client of one gateway. */
@@ -15,9 +17,12 @@ export class Https implements Disposable {
   readonly #base: string;
   readonly #agent: Agent;
 
-  constructor(gateway: Pick<Gateway, 'port' | 'authority'>, tls: ClientTls = {}) {
+  constructor(gateway: Pick<Gateway, 'port' | 'authority'>, { localAddress, ...tls }: ClientTls = {}) {
     this.#base = `https://127.0.0.1:${gateway.port}`;
-    this.#agent = new Agent({ connect: { ca: gateway.authority.certificate, ...tls } });
+    this.#agent = new Agent({
+      connect: { ca: gateway.authority.certificate, ...tls },
+      ...(localAddress !== undefined && { localAddress }),
+    });
   }
 
   async post<T = { error: string }>(path: string, body: unknown): Promise<{ status: number; body: T }> {
