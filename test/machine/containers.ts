@@ -8,8 +8,10 @@ import { type BootImage, makeBootImage } from '../../host/boot/boot-image.ts';
 import { statePaths } from '../../host/state.ts';
 import { makeCertificates } from '../image/servers/certificates.ts';
 import { startRegistry } from '../image/servers/registry.ts';
+import { askShell, ROOT_ANSWERS, WHO } from './debug-shell.ts';
 import { HOST } from './machine-install.ts';
-import { GIVEN_UP, installSystem, pushContainer, startedWith } from './shell-containers.ts';
+import { BOND, expectNetwork, NETWORK_WORDS } from './network-words.ts';
+import { GIVEN_UP, installSystem, pushContainer, saidUntil, startedWith } from './shell-containers.ts';
 import { Signing } from './signing.ts';
 import { VirtualMachine } from './virtual-machine.ts';
 
@@ -59,22 +61,26 @@ export function containersTests(): void {
     afterEach(() => machine.cutPower());
 
     /** Starts it with these containers, and waits for words. @returns what it has said */
-    async function started(names: readonly string[], said: RegExp): Promise<string> {
+    async function started(names: readonly string[], said: RegExp, words = ''): Promise<string> {
       const list = names.map((name) => `${registry}/test/${name}`).join(',');
-      return await startedWith(machine, boot, `rd.iguana.containers=${list}`, said);
+      return await startedWith(machine, boot, `rd.iguana.containers=${list} ${words}`, said);
     }
 
-    it('are refused where the key of the boot image has not signed them', {
+    it('are refused where the key of the boot image has not signed them; bond, VLAN and shell are there as the words say', {
       timeout: TIMEOUT_MS,
     }, async () => {
-      const said = await started(['unsigned'], GIVEN_UP);
+      const remedy = 'what to do: look at the network and the name; it has to be signed';
+      const said = await started(['unsigned'], new RegExp(remedy), `iguana.debug ${NETWORK_WORDS}`);
       expect(said).toMatch(/refusing container 1, .*no signature exists/);
-      expect(said).toContain('what to do: look at the network and the name; it has to be signed');
-      expect(said).not.toContain('never said');
+      const asked = await askShell(machine, WHO, new RegExp(ROOT_ANSWERS));
+      expect(asked).not.toContain('never said');
+      expect(asked).not.toMatch(GIVEN_UP);
+      await expectNetwork(machine);
     });
 
     it('end with the first that fails', { timeout: TIMEOUT_MS }, async () => {
-      const said = await started(['fails', 'prepares'], GIVEN_UP);
+      const said = await started(['fails', 'prepares'], GIVEN_UP, BOND);
+      expect(said).toMatch(/network bond0 10\.0\.2\.15/);
       expect(said).toContain('the disk is too small');
       expect(said).toContain('ended with status 3: nothing after it is run');
       expect(said).not.toContain('running container 2');
@@ -83,7 +89,12 @@ export function containersTests(): void {
     it('say how far they are, and hand over to the system that they have installed', {
       timeout: TIMEOUT_MS,
     }, async () => {
-      const said = await started(['prepares'], /the installed system is \d+/);
+      await started(['prepares'], /running container 1/);
+      // Nobody is there who would answer.
+      await machine.type(WHO);
+      const said = await saidUntil(machine, /the installed system is \d+/);
+      expect(said).not.toContain(ROOT_ANSWERS);
+      expect(said).not.toContain('login:');
       expect(said).toMatch(/prepared for true, [0-9a-f]{32}/);
       expect(said).toContain('a hostile ]0;title line');
       expect(said).toContain('going on with the installed system');

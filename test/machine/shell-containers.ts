@@ -21,11 +21,15 @@ export async function startedWith(
   words: string,
   said: RegExp,
 ): Promise<string> {
-  const before = (await machine.console()).length;
   await machine.start({ ...boot, commandLine: `console=ttyS0 quiet panic=10 ${words}` });
+  return await saidUntil(machine, said);
+}
+
+/** Waits for what a machine says. @returns all that it has said since its start */
+export async function saidUntil(machine: VirtualMachine, said: RegExp): Promise<string> {
   for (;;) {
     machine.requireRunnable();
-    const console_ = (await machine.console()).slice(before);
+    const console_ = await machine.consoleSinceStart();
     if (said.test(console_)) return console_;
     await sleep(POLL_MS);
   }

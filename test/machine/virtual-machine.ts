@@ -90,7 +90,7 @@ export class VirtualMachine {
         // A socket's path may not be long.
         ...['-monitor', 'unix:monitor,server=on,wait=off'],
       ],
-      { cwd: this.#folder, stdio: ['ignore', 'pipe', 'inherit'] },
+      { cwd: this.#folder, stdio: ['pipe', 'pipe', 'inherit'] },
     );
     this.#recorded = pipeline(
       child.stdout,
@@ -115,6 +115,12 @@ export class VirtualMachine {
 
   #isOn(): boolean {
     return this.#process?.exitCode === null && this.#process.signalCode === null;
+  }
+
+  /** Types a line on its console. */
+  async type(line: string): Promise<void> {
+    await this.#requireOn();
+    this.#process?.stdin?.write(`${line}\n`);
   }
 
   /** Pulls the plug. */

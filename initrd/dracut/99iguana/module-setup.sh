@@ -23,7 +23,7 @@ depends() {
 installkernel() {
     # Whatever host makes it: the machines are others.
     hostonly='' instmods loop overlay squashfs =fs/nls ext4 xfs btrfs vfat efivarfs \
-        ahci nvme virtio_blk virtio_scsi virtio_net virtio_pci sd_mod sr_mod
+        ahci nvme virtio_blk virtio_scsi virtio_net virtio_pci sd_mod sr_mod bonding 8021q
 }
 
 install() {
