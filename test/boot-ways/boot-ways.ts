@@ -1,32 +1,25 @@
-/** What `iguana boot build` makes beside kernel and initrd: firmware starts it, from the network and from a USB stick. */
+/** What `iguana boot build` makes: firmware starts it, from the network, from a USB stick and from a CD. */
 import { createHash } from 'node:crypto';
 import { createReadStream, mkdtempSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { formatBytes } from '../../client/output/format.ts';
 import { Authority } from '../../gateway/authority/authority.ts';
 import { gatewayKeys } from '../../gateway/authority/keys.ts';
-import { makeBootImage } from '../../host/boot/boot-image.ts';
-import { type BootMedia, makeBootMedia } from '../../host/boot/media.ts';
 import { makeUki } from '../../host/boot/uki.ts';
 import { gatewayPaths } from '../../host/enrolment/paths.ts';
-import { statePaths } from '../../host/state.ts';
+import { CommandLine } from '../client/command.ts';
 import { dnsmasqTests } from './dnsmasq.ts';
-import { RAM_MIB, startUntil, TIMEOUT_MS } from './firmware.ts';
+import { TIMEOUT_MS } from './firmware.ts';
+import { type Built, mediaStartTests } from './media-starts.ts';
 
-const MACHINE = '0b1b2c3d-0000-4000-8000-000000000002';
 /** Nobody is there: what it says comes out of the initrd that firmware has loaded. */
 const SERVER = 'https://embedded.example:7281';
 const SECTOR = 512;
-const MB = 1e6;
-const REQUEST = {
-  baked: true,
-  server: SERVER,
-  onLine: () => undefined,
-} as const;
 
 /** Registers the tests; they may run beside others. */
 export function bootWaysTests(): void {
@@ -34,28 +27,46 @@ export function bootWaysTests(): void {
     let root: string;
     let state: string;
     let ca: string;
-    let boot: { readonly kernel: string; readonly initrd: string };
-    let media: BootMedia;
+    let iguana: CommandLine;
+    let boot: Built;
+
+    async function build(...words: string[]): Promise<Built> {
+      const { status, documents } = await iguana.json(['boot', 'build', '--server', SERVER, ...words]);
+      expect({ status, documents }).toMatchObject({ status: 0, documents: [{ kind: 'boot-image' }] });
+      return documents[0] as Built;
+    }
+
     beforeAll(async () => {
       root = mkdtempSync(join(tmpdir(), 'iguana-boot-ways-'));
       state = join(root, 'state');
+      iguana = new CommandLine({ IGUANA_STATE: state });
       ca = (await Authority.open(await gatewayKeys(gatewayPaths({ root: state })))).digest;
-      boot = await makeBootImage(statePaths(), { ...REQUEST, ca, variant: 'virtual', folder: root });
-      media = await makeBootMedia(statePaths(), boot, root, () => undefined);
+      boot = await build('-o', root, '--ca', ca);
     }, TIMEOUT_MS);
     afterAll(async () => {
       if (root) await rm(root, { recursive: true, force: true });
     });
 
-    it('are the same bytes when they are made again', async () => {
-      const again = await makeBootMedia(
-        statePaths(),
-        boot,
-        mkdtempSync(join(root, 'again-')),
-        () => undefined,
-      );
-      expect(await digestOf(again.uki)).toBe(await digestOf(media.uki));
-      expect(await digestOf(again.iso)).toBe(await digestOf(media.iso));
+    it('are the same bytes when they are made again, and people are told what takes the space', async () => {
+      const again = mkdtempSync(join(root, 'again-'));
+      const { status, stdout } = await iguana.run(['boot', 'build', '--server', SERVER, '-o', again]);
+      expect(status).toBe(0);
+      const sizes = [
+        ['vmlinuz', 'kernel', boot.kernelBytes],
+        ['initrd.img', 'initrd', boot.initrdBytes],
+        ['iguana.efi', 'UEFI', boot.ukiBytes],
+        ['iguana.iso', 'CD, USB', boot.isoBytes],
+      ] as const;
+      const lines = stdout.split('\n').map((line) => line.trim().replace(/ {2,}/g, '  '));
+      for (const [name, what, bytes] of sizes) {
+        expect(await digestOf(join(again, name))).toBe(await digestOf(join(root, name)));
+        expect((await stat(join(again, name))).size).toBe(bytes);
+        expect(lines).toContain(`${what}  ${formatBytes(bytes)}  ${join(again, name)}`);
+      }
+      expect(boot.parts.map(({ name }) => name)).toEqual(['system', 'modules', 'agent', 'configuration']);
+      for (const { name, bytes } of boot.parts) expect(lines).toContain(`${name}  ${formatBytes(bytes)}`);
+      expect(boot.largest.map(({ what }) => what)).toContain('usr/bin/podman');
+      for (const { what, bytes } of boot.largest) expect(lines).toContain(`${formatBytes(bytes)} ${what}`);
     });
 
     it('hold kernel and initrd as they are, where firmware loads nothing over anything', async () => {
@@ -64,10 +75,10 @@ export function bootWaysTests(): void {
         ['.initrd', boot.initrd],
       ] as const) {
         const copy = join(root, 'section');
-        await execa('objcopy', ['--dump-section', `${section}=${copy}`, media.uki, join(root, 'rest.efi')]);
+        await execa('objcopy', ['--dump-section', `${section}=${copy}`, boot.uki, join(root, 'rest.efi')]);
         expect(await digestOf(copy)).toBe(await digestOf(file));
       }
-      const { stdout } = await execa('objdump', ['--section-headers', media.uki]);
+      const { stdout } = await execa('objdump', ['--section-headers', boot.uki]);
       const sections = [...stdout.matchAll(/^ +\d+ \.\S+ +([0-9a-f]+) +([0-9a-f]+)/gm)].map(
         ([, size, at]) => ({
           from: BigInt(`0x${at}`),
@@ -80,16 +91,16 @@ export function bootWaysTests(): void {
     });
 
     it('name one EFI system partition, on a CD as on a disk', async () => {
-      expect((await execa('sgdisk', ['--verify', media.iso])).stdout).toContain('No problems found');
-      const { stdout: table } = await execa('sgdisk', ['--print', media.iso]);
+      expect((await execa('sgdisk', ['--verify', boot.iso])).stdout).toContain('No problems found');
+      const { stdout: table } = await execa('sgdisk', ['--print', boot.iso]);
       const start = Number(/^ +2 +(\d+) .* EF00 /m.exec(table)?.[1]);
-      const { stdout: catalog } = await execa('xorriso', ['-indev', media.iso, '-report_el_torito', 'plain']);
+      const { stdout: catalog } = await execa('xorriso', ['-indev', boot.iso, '-report_el_torito', 'plain']);
       // Number, platform, bootable, emulation, segment, type, size: 0, all that follows; place in sectors of a CD.
       const [, size, place] = /boot img : +1 +UEFI +y +none +\S+ +\S+ +(\d+) +(\d+)/.exec(catalog) ?? [];
       expect([Number(size), (Number(place) * 2048) / SECTOR]).toEqual([0, start]);
       const copy = join(root, 'copy.efi');
-      await execa('mcopy', ['-i', `${media.iso}@@${start * SECTOR}`, '::/EFI/BOOT/BOOTX64.EFI', copy]);
-      expect(await digestOf(copy)).toBe(await digestOf(media.uki));
+      await execa('mcopy', ['-i', `${boot.iso}@@${start * SECTOR}`, '::/EFI/BOOT/BOOTX64.EFI', copy]);
+      expect(await digestOf(copy)).toBe(await digestOf(boot.uki));
     });
 
     it('need a stub that is one', async () => {
@@ -98,37 +109,7 @@ export function bootWaysTests(): void {
       );
     });
 
-    it('start a machine from a USB stick, with drivers and firmware of real ones', {
-      timeout: TIMEOUT_MS,
-    }, async () => {
-      const image = await makeBootImage(statePaths(), {
-        ...REQUEST,
-        ca,
-        variant: 'generic',
-        firmware: true,
-        folder: join(root, 'generic'),
-      });
-      const sizes = new Map(image.parts.map(({ name, bytes }) => [name, bytes]));
-      expect(sizes.get('firmware')).toBeGreaterThan(MB);
-      expect(image.kernelBytes + image.initrdBytes - (sizes.get('firmware') ?? 0)).toBeLessThan(150 * MB);
-      expect(sizes.get('modules')).toBeGreaterThan(MB);
-      const { iso } = await makeBootMedia(statePaths(), image, join(root, 'generic'), () => undefined);
-      const said = await startUntil({
-        said: new RegExp(`machine ${MACHINE}\\s[\\s\\S]*network \\w+ 10\\.0\\.2\\.15/24`),
-        uuid: MACHINE,
-        devices: [
-          ...['-drive', `if=none,id=stick,format=raw,readonly=on,file=${iso}`],
-          ...['-device', 'qemu-xhci', '-device', 'usb-storage,drive=stick,bootindex=0'],
-          // Its driver lets it work only after it has loaded firmware into it.
-          ...['-netdev', 'user,id=net', '-device', 'i82551,netdev=net,romfile='],
-        ],
-        memoryMiB: RAM_MIB,
-        folder: root,
-      });
-      expect(said).toMatch(/starting Boot\S+ "UEFI .* USB/);
-      expect(said).toContain(`server ${SERVER}`);
-    });
-
+    mediaStartTests(() => ({ root, boot, build }), SERVER);
     dnsmasqTests(() => ({ root, state }), SERVER);
   });
 }

@@ -67,8 +67,8 @@ export function dnsmasqTests(prepared: () => Prepared, server: string): void {
       const words = ['--keep-in-foreground', '--log-facility=-', `--conf-file=${file}`, ...own];
       const stop = await network.serve('dnsmasq', words, /DHCP, IP range/);
       try {
-        return await startUntil({
-          said: new RegExp(`machine ${uuid}\\s[\\s\\S]*network \\w+ 10\\.0\\.0\\.1\\d\\d/24`),
+        const address = new RegExp(`machine ${uuid}\\s[\\s\\S]*network \\w+ 10\\.0\\.0\\.1\\d\\d/24`);
+        return await startUntil(address, {
           uuid,
           devices: network.card(),
           memoryMiB: RAM_MIB,
