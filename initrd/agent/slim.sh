@@ -40,6 +40,26 @@ rm -f usr/sbin/cfdisk usr/lib/*/libncursesw* usr/lib/*/libpanelw* usr/lib/*/libm
 # Of the service manager's own commands only systemd-repart is used.
 find usr/bin -name 'systemd-*' ! -name systemd-repart -delete
 rm -f usr/bin/journalctl usr/bin/hostnamectl usr/bin/localectl usr/bin/varlinkctl usr/bin/run0 usr/bin/kernel-install
+# Of util-linux, ncurses and the C library: what is for terminals, accounts, other processes and their memory; fdisk is there as sfdisk.
+for tool in choom chrt hardlink ipcmk ipcrm ipcs ldattach lscpu lsipc lslocks lsmem lsns mcookie more readprofile rtcwake runuser script scriptlive \
+  scriptreplay setterm taskset uclampset wdctl blkzone chcpu chmem fdisk zramctl captoinfo clear clear_console infocmp infotocap tabs tic toe tput tset \
+  getconf iconv iconvconfig locale pldd tzselect zdump zic; do
+  rm -f "usr/bin/$tool" "usr/sbin/$tool"
+done
+rm -f usr/sbin/vipw usr/sbin/vigr usr/sbin/pwck usr/sbin/pwconv usr/sbin/pwunconv usr/sbin/grp* usr/sbin/unix_* usr/sbin/faillock
+rm -f usr/sbin/mkhomedir_helper usr/sbin/pwhistory_helper usr/bin/diff3 usr/bin/sdiff usr/sbin/rmt-tar usr/bin/routel usr/bin/nstat usr/bin/pdb3* usr/bin/reset usr/sbin/addgroup usr/sbin/delgroup
+rm -f usr/sbin/capsh usr/sbin/getcap usr/sbin/setcap usr/sbin/getpcaps usr/sbin/start-stop-daemon usr/bin/update-alternatives
+# Of ext4 only what its steps run; LVM's device mapper is there as a library, for xfs_io.
+rm -f usr/sbin/e2scrub* usr/sbin/e4crypt usr/sbin/e4defrag usr/sbin/e2image usr/sbin/dmsetup usr/sbin/dmstats usr/sbin/blkdeactivate
+# Programs in Perl, which has gone.
+grep --recursive --files-with-matches --binary-files=without-match '^#! */usr/bin/perl' usr/bin usr/sbin | xargs rm -f
+# Libraries that nothing needs, or only what has gone.
+for library in BrokenLocale anl bz2 c_malloc_debug cbor drop_ambient ffi history keyutils lastlog2 memusage nss_compat nss_hesiod pam_misc pamc \
+  pcprofile psx thread_db tic urcu-bp urcu-cds urcu-common urcu-mb urcu-memb urcu-qsbr xenhypfs xenstore xtables yajl; do
+  rm -f usr/lib/*/lib"$library".so*
+done
+# What services that are not here would read.
+rm -rf usr/lib/systemd/network usr/lib/tmpfiles.d usr/lib/sysusers.d usr/lib/pcrlock.d usr/lib/kernel usr/share/initramfs-tools etc/mime.types
 # Of XFS only making, mounting, growing, repairing and naming; of the authorities only the file that holds them all.
 for tool in copy fsr logprint mdrestore metadump ncheck quota rtcp spaceman estimate bmap freeze mkfile property protofile; do
   rm -f "usr/sbin/xfs_$tool"

@@ -122,6 +122,7 @@ export function selfInstallTests(): void {
       const bytes = (name: string) => boot.parts.find((part) => part.name === name)?.bytes ?? 0;
       expect(boot.kernelBytes + bytes('system') + bytes('modules')).toBeLessThanOrEqual(60e6);
       expect(bytes('agent')).toBeGreaterThan(10e6);
+      expect(bytes('agent')).toBeLessThanOrEqual(60e6);
     });
 
     it('install themselves, two at once, through power cuts in every phase, a cut network and servers that are killed', {
