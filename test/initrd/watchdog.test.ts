@@ -24,16 +24,15 @@ class Watchdog {
   constructor(folder: string) {
     this.#folder = folder;
     this.alive = join(folder, 'alive');
-    // The trace tells what it does: it sleeps, looks, and sleeps.
-    this.#script = execa('sh', ['-x', SCRIPT, folder], {
+    // The trace tells what it does: it sleeps, looks, and sleeps. Through one pipe with what it says, so that the order is kept.
+    this.#script = execa('sh', ['-c', 'exec sh -x "$@" 2>&1', 'sh', SCRIPT, folder], {
       env: { PATH: `${folder}:${process.env.PATH}` },
       stdin: 'ignore',
       detached: true,
-      all: true,
       reject: false,
       buffer: false,
     });
-    this.#script.all.setEncoding('utf8').on('data', (text: string) => {
+    this.#script.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.said += text;
     });
   }
@@ -46,7 +45,7 @@ class Watchdog {
 
   /** Waits until it has looked so many times. */
   async looks(times: number): Promise<void> {
-    while ((this.said.match(/^\+ sleep 10$/gm)?.length ?? 0) <= times) await once(this.#script.all, 'data');
+    while ((this.said.match(/^\+ sleep 10$/gm)?.length ?? 0) <= times) await once(this.#script.stdout, 'data');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
