@@ -45,7 +45,8 @@ class Watchdog {
 
   /** Waits until it has looked so many times. */
   async looks(times: number): Promise<void> {
-    while ((this.said.match(/^\+ sleep 10$/gm)?.length ?? 0) <= times) await once(this.#script.stdout, 'data');
+    while ((this.said.match(/^\+ sleep 10$/gm)?.length ?? 0) <= times)
+      await once(this.#script.stdout, 'data');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
