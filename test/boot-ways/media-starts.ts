@@ -11,6 +11,9 @@ const MB = 1e6;
 /** What the agent says that reaches nobody. */
 const ALONE = /waiting for the network|enrolling at \S+ failed/;
 
+/** An agent starts in less. */
+const TYPED_AGAIN_MS = 120_000;
+
 /** What the command tells in JSON. */
 export type Built = BootImage & BootMedia;
 
@@ -59,8 +62,15 @@ export function mediaStartTests(prepared: () => Prepared, server: string): void 
       expect(said).toContain(`server ${server}`);
 
       const before = await machine.until(ALONE);
-      machine.type('podman kill iguana-agent');
-      await machine.until(new RegExp(`starting the agent[\\s\\S]*(?:${ALONE.source})`), before.length);
+      const kill = (): void => machine.type('podman kill iguana-agent');
+      // What was typed before there is a shell is lost.
+      const again = setInterval(kill, TYPED_AGAIN_MS);
+      try {
+        kill();
+        await machine.until(new RegExp(`starting the agent[\\s\\S]*(?:${ALONE.source})`), before.length);
+      } finally {
+        clearInterval(again);
+      }
     });
 
     it('start a machine from a CD, which starts again when nothing goes on for as long as it is told', {

@@ -19,7 +19,7 @@ export const NETWORK_WORDS = [
 export async function expectNetwork(machine: VirtualMachine): Promise<void> {
   await saidUntil(machine, /network bond0 10\.0\.2\.15\/24 .*vlan7@bond0 192\.0\.2\.7\/24/);
   const look = 'cat /proc/net/bonding/bond0; echo "bond0 is $(cat /sys/class/net/bond0/address)"';
-  const said = await askShell(machine, look, /bond0 is [0-9a-f]/);
+  const said = await askShell(machine, look, /bond0 is [0-9a-f:]{17}/);
   expect(said).toContain('Bonding Mode: fault-tolerance (active-backup)');
   expect(said).toContain('MII Polling Interval (ms): 100');
   expect(said).toContain(`Primary Slave: ${CARD}`);
