@@ -6,8 +6,8 @@ import { BadImage } from './errors.ts';
 import { BLOCK_BYTES, MAX_CHUNK_BYTES, MAX_CHUNKS, MAX_PACKS, maxPackedBytes } from './limits.ts';
 import { CHUNK, HEADER, MAGIC, tableBytes } from './table-layout.ts';
 
-/** A table of {@link MAX_CHUNKS} and {@link MAX_PACKS}. */
-const MAX_TABLE_BYTES = tableBytes(MAX_PACKS, MAX_CHUNKS);
+/** A table of {@link MAX_CHUNKS} and {@link MAX_PACKS}: the most that all tables of an image have together, raw. */
+export const MAX_TABLE_BYTES = tableBytes(MAX_PACKS, MAX_CHUNKS);
 
 /**
  * The most that a part's table can have, raw, by the part's own size: no chunk is smaller than a block.

@@ -146,6 +146,18 @@ describe('refuses', () => {
       },
       /the chunk table of disk is too large: expected at most/,
     ],
+    [
+      'tables that would fill the memory together',
+      ({ config }) => {
+        const [part] = config.parts as (Json & { table: Json })[];
+        config.parts = Array.from({ length: 100 }, (_, index) => ({
+          ...part,
+          name: `disk${index}`,
+          table: { ...part?.table, rawBytes: 2 ** 21 },
+        }));
+      },
+      /its chunk tables are too large together: expected at most \d+, found 209715200/,
+    ],
   ])('%s', async (_what, change, message) => {
     await expect(readChanged(change)).rejects.toThrow(message);
   });
