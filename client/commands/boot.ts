@@ -135,8 +135,7 @@ async function build({ output, options }: Call<BuildOptions>): Promise<undefined
     tokenFile,
   } = options;
   const folder = resolve(options.folder);
-  if (server !== undefined && !SERVER.test(server))
-    throw usageError(`reading --server ${server}: it is no address like https://10.0.0.1:7281`);
+  if (server !== undefined) requireServer(server);
   if (agent !== undefined && !PULLED.test(agent))
     throw usageError(`reading --agent ${agent}: it is no HOST/REPOSITORY@sha256:…`, {
       remedy: 'A tag may be moved: name the agent by its digest.',
@@ -200,10 +199,14 @@ async function build({ output, options }: Call<BuildOptions>): Promise<undefined
   return undefined;
 }
 
-async function ipxe({ output, options }: Call<IpxeOptions>): Promise<undefined> {
-  const { server, files, tokenFile } = options;
+function requireServer(server: string): void {
   if (!SERVER.test(server))
     throw usageError(`reading --server ${server}: it is no address like https://10.0.0.1:7281`);
+}
+
+async function ipxe({ output, options }: Call<IpxeOptions>): Promise<undefined> {
+  const { server, files, tokenFile } = options;
+  requireServer(server);
   if (!FILES.test(files))
     throw usageError(`reading --files ${files}: it is no address like http://10.0.0.1/boot`, {
       remedy: 'Name the address at which machines reach the folder of `iguana boot build`.',

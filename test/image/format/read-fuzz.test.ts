@@ -5,11 +5,11 @@ import { digestOf } from '../../../image/digest.ts';
 import { BadImage } from '../../../image/format/errors.ts';
 import { readImage } from '../../../image/format/read-image.ts';
 import { SourceError } from '../../../image/source/errors.ts';
-import type { ImageSource } from '../../../image/source/source.ts';
 import { BadManifest, OCI_MANIFEST } from '../../../image/transfer/oci-manifest.ts';
 import { openSource } from '../../../image/transfer/open.ts';
 import { folderWith } from '../servers/folder.ts';
 import { packSample } from '../write/sample-image.ts';
+import { changedSource } from './changed-source.ts';
 
 const RUNS = 500;
 
@@ -22,26 +22,13 @@ const configuration = await source.blob({ digest: config.digest, sizeBytes: conf
 
 /** Reads an image of this manifest; of this configuration, where the manifest is to name it. */
 async function read(bytes: Buffer, own?: Buffer): Promise<'read' | 'refused'> {
-  const digest = own && digestOf(own);
-  const named = own
-    ? Buffer.from(
-        JSON.stringify({
-          ...JSON.parse(bytes.toString()),
-          config: { ...config, digest, size: own.length },
-        }),
-      )
+  const descriptor = own && { ...config, digest: digestOf(own), size: own.length };
+  const named = descriptor
+    ? Buffer.from(JSON.stringify({ ...JSON.parse(bytes.toString()), config: descriptor }))
     : bytes;
-  const changed: ImageSource = {
-    name: 'changed',
-    manifest: async () => ({ bytes: named, digest: digestOf(named), mediaType: OCI_MANIFEST }),
-    attached: async () => undefined,
-    blob: async (blob, signal) => (own && blob.digest === digest ? own : await source.blob(blob, signal)),
-    range: (...range) => source.range(...range),
-    reject: () => false,
-    close: async () => undefined,
-  };
+  const changed = { bytes: named, digest: digestOf(named), mediaType: OCI_MANIFEST };
   try {
-    await readImage(changed);
+    await readImage(changedSource(source, changed, own));
     return 'read';
   } catch (error) {
     // The last: a digest may be that of nothing.

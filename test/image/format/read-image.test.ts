@@ -5,11 +5,12 @@ import { digestOf } from '../../../image/digest.ts';
 import { BadImage } from '../../../image/format/errors.ts';
 import { encodeManifest } from '../../../image/format/manifest.ts';
 import { readImage } from '../../../image/format/read-image.ts';
-import type { ImageSource, ManifestBytes } from '../../../image/source/source.ts';
+import type { ManifestBytes } from '../../../image/source/source.ts';
 import { OCI_MANIFEST } from '../../../image/transfer/oci-manifest.ts';
 import { openSource } from '../../../image/transfer/open.ts';
 import { folderWith } from '../servers/folder.ts';
 import { packSample } from '../write/sample-image.ts';
+import { changedSource } from './changed-source.ts';
 
 interface Json {
   [key: string]: unknown;
@@ -34,17 +35,7 @@ async function readChanged(
     manifest.config = { ...manifest.config, digest: digestOf(configBytes), size: configBytes.length };
     const bytes = Buffer.from(JSON.stringify(manifest));
     const made: ManifestBytes = { bytes, digest: digestOf(bytes), mediaType: OCI_MANIFEST };
-    const changed: ImageSource = {
-      name: 'changed',
-      manifest: async () => raw?.(made) ?? made,
-      attached: async () => undefined,
-      blob: async (blob, signal) =>
-        blob.digest === manifest.config.digest ? configBytes : await source.blob(blob, signal),
-      range: (...range) => source.range(...range),
-      reject: () => false,
-      close: () => source.close(),
-    };
-    return await readImage(changed);
+    return await readImage(changedSource(source, raw?.(made) ?? made, configBytes));
   } finally {
     await source.close();
   }
