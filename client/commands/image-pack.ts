@@ -1,19 +1,18 @@
 /** `iguana image pack | unpack`: from raw images and back. */
-import { basename } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import type { PartInput } from '../../image/pack/pack-part.ts';
 import { usageError } from '../errors.ts';
 import { formatBytes } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
 import { action, define } from './define.ts';
 import { REFERENCE_HELP, readable, signedBy } from './image-options.ts';
+import { parsePackInputs } from './image-pack-inputs.ts';
 import { partOf } from './image-part.ts';
 import { type ReadOptions, withImage, withReadOptions } from './image-read.ts';
 
 interface PackOptions {
   readonly name?: string;
   readonly level: number;
-  readonly partition?: readonly string[];
+  readonly bmap: boolean;
 }
 
 interface UnpackOptions extends ReadOptions {
@@ -26,20 +25,23 @@ const DEFAULT_LEVEL = 9;
 /** Adds the commands. */
 export function registerImagePack(image: Command): void {
   define(image, {
-    usage: 'pack <file> <target>',
-    summary: 'make an image of a disk image or a disk',
+    usage: 'pack <file-and-target...>',
+    summary: 'make an image of disk images, partition images or disks',
     description:
-      'The file is raw, qcow2, or raw and compressed by zstd, xz or gzip; a block map beside it (FILE.bmap) is used and compared.\n' +
-      'The same bytes always give the same image. The target is a layout folder: oci:FOLDER[:TAG].',
+      'A file alone is a whole disk. With a name before it, NAME[:FILESYSTEM]=FILE, it is the content of a partition; each becomes a\n' +
+      'part of the image. (A file whose name has a `=` is ./FILE.) The target is a layout folder, oci:FOLDER[:TAG].\n' +
+      'Files are raw, qcow2, or raw and compressed by zstd, xz or gzip. A block map beside one (for disk.img.zst: disk.img.zst.bmap,\n' +
+      'disk.img.bmap or disk.bmap) is used and compared. The same bytes, names and level always give the same image.',
     examples: [
       ['image pack web.img oci:web:1.2', 'a raw disk image'],
       ['image pack web.qcow2 oci:web:1.2 --level 3', 'quicker to make, slower to write'],
-      ['image pack root.img oci:web --partition root:ext4', 'the content of one partition'],
+      ['image pack root:ext4=root.img esp:vfat=esp.img oci:web', 'two partitions, one image'],
     ],
   })
-    .option('--name <text>', 'what the image is, for people; default the name of the file')
+    .usage('[options] <[name[:filesystem]=]file>... <target>')
+    .option('--name <text>', 'what the image is, for people; part of the image', nameOf)
     .option('--level <number>', 'effort of zstd, 1 to 19', levelOf, DEFAULT_LEVEL)
-    .option('--partition <name:filesystem>', 'the file is the content of a partition, not a whole disk')
+    .option('--no-bmap', 'use no block map')
     .action(action(pack));
   const unpack = define(image, {
     usage: 'unpack <image> <file>',
@@ -56,11 +58,16 @@ function levelOf(text: string): number {
   return level;
 }
 
+function nameOf(text: string): string {
+  if (text.length < 1 || text.length > 256) throw new InvalidArgumentError('It has 1 to 256 characters.');
+  return text;
+}
+
 async function pack(
-  { output, options }: { output: Output; options: Omit<PackOptions, 'partition'> & { partition?: string } },
-  file: string,
-  to: string,
+  { output, options }: { output: Output; options: PackOptions },
+  words: readonly string[],
 ): Promise<undefined> {
+  const { inputs, to } = parsePackInputs(words);
   const [{ packImage }, { openInput }, { LayoutTarget }, { parseReference }, { LiveLine }] =
     await Promise.all([
       import('../../image/pack/pack-image.ts'),
@@ -74,24 +81,35 @@ async function pack(
     throw usageError(`reading the target ${to}: an image is packed into a layout folder`, {
       remedy: 'Name it as oci:FOLDER[:TAG]; `iguana image push` sends it to a registry.',
     });
-  const about = partAbout(options.partition);
   const live = output.interactive ? new LiveLine() : undefined;
   const target = new LayoutTarget(reference);
+  const opened = [];
   try {
+    for (const { file, ...about } of inputs)
+      opened.push({ ...about, input: await openInput(file, { bmap: options.bmap }) });
     const packed = await packImage(target, {
-      name: options.name ?? basename(file),
+      name: options.name,
       tag: reference.tag,
       level: options.level,
-      parts: [{ ...about, input: await openInput(file) }],
-      onProgress: (doneBytes, totalBytes) => live?.show({ title: `packing ${file}`, doneBytes, totalBytes }),
+      parts: opened,
+      onProgress: (doneBytes, totalBytes) =>
+        live?.show({ title: `packing into ${to}`, doneBytes, totalBytes }),
     });
     live?.clear();
     const { digest, parts, packedBytes } = packed;
-    const [part] = parts;
-    output.result({ kind: 'image-pack', target: target.name, digest, parts, packedBytes }, () =>
+    const files = opened.map(({ name, input }) => ({
+      part: name,
+      file: input.name,
+      ...(input.blockMap !== undefined && { blockMap: input.blockMap }),
+    }));
+    output.result({ kind: 'image-pack', target: target.name, digest, files, parts, packedBytes }, () =>
       [
-        `${target.name}: ${digest}`,
-        `${formatBytes(part?.sizeBytes ?? 0)}, of which ${formatBytes(part?.dataBytes ?? 0)} are data, ${formatBytes(packedBytes)} packed`,
+        `${target.name}: ${digest}, ${formatBytes(packedBytes)} packed`,
+        ...parts.map(({ name, sizeBytes, dataBytes }, index) => {
+          const map = files[index]?.blockMap;
+          const sizes = `${formatBytes(sizeBytes)}, of which ${formatBytes(dataBytes)} are data`;
+          return `${name}: ${sizes}${map === undefined ? '' : `, by the block map ${map}`}`;
+        }),
       ].join('\n'),
     );
   } finally {
@@ -99,16 +117,6 @@ async function pack(
     await target.close();
   }
   return undefined;
-}
-
-function partAbout(partition: string | undefined): Omit<PartInput, 'input'> {
-  if (partition === undefined) return { name: 'disk', kind: 'disk' };
-  const [name = '', filesystem] = partition.split(':');
-  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(name))
-    throw usageError(`reading --partition ${partition}: ${name || 'nothing'} is no name of a partition`, {
-      remedy: 'Letters, digits, dots, hyphens and underscores: --partition root:ext4.',
-    });
-  return { name, kind: 'partition', ...(filesystem && { filesystem }) };
 }
 
 async function run(

@@ -1,6 +1,7 @@
 /** The configuration of an image: the parts that it consists of. */
 import type { Digest } from '../digest.ts';
 import { Fields } from '../json-fields.ts';
+import { MAX_TABLE_BYTES } from './decode-table.ts';
 import { BadImage } from './errors.ts';
 import { BLOCK_BYTES, MAX_ATTACHMENTS, MAX_CONFIG_BYTES, MAX_PART_BYTES, MAX_PARTS } from './limits.ts';
 
@@ -16,7 +17,7 @@ export interface Part {
   readonly sizeBytes: number;
   /** What offsets and lengths of chunks are multiples of. */
   readonly blockBytes: typeof BLOCK_BYTES;
-  /** Of a partition, where it has one. */
+  /** Of a partition, where it has one; of no disk. */
   readonly filesystem?: string;
   /** SHA-256 of the raw bytes, zeros and all: what `sha256sum` says of the unpacked file. */
   readonly digest: Digest;
@@ -64,6 +65,13 @@ export function decodeConfig(doing: string, blob: Buffer): ImageConfig {
   }
   requireDifferentNames(doing, 'parts', config.parts);
   requireDifferentNames(doing, 'attachments', config.attachments ?? []);
+  // Parts may share a table, so that a small image could have many large ones.
+  const tableBytes = config.parts.reduce((sum, { table }) => sum + table.rawBytes, 0);
+  if (tableBytes > MAX_TABLE_BYTES)
+    throw new BadImage(doing, 'its chunk tables are too large together', {
+      expected: `at most ${MAX_TABLE_BYTES}`,
+      found: tableBytes,
+    });
   return config;
 }
 
@@ -81,11 +89,15 @@ function configOf(json: unknown): ImageConfig {
 }
 
 function partOf(fields: Fields): Part {
-  fields.only('name', 'kind', 'sizeBytes', 'blockBytes', 'filesystem', 'digest', 'dataBytes', 'table');
+  const kind = fields.oneOf('kind', 'disk', 'partition');
+  fields.only(
+    ...['name', 'kind', 'sizeBytes', 'blockBytes', 'digest', 'dataBytes', 'table'],
+    ...(kind === 'partition' ? ['filesystem'] : []),
+  );
   const table = fields.object('table').only('digest', 'sizeBytes', 'rawBytes');
   return {
     name: fields.text('name', { pattern: NAME }),
-    kind: fields.oneOf('kind', 'disk', 'partition'),
+    kind,
     sizeBytes: fields.count('sizeBytes', MAX_PART_BYTES),
     blockBytes: fields.oneOf('blockBytes', BLOCK_BYTES),
     ...(fields.has('filesystem') && { filesystem: fields.text('filesystem', { most: 32 }) }),

@@ -3,8 +3,16 @@ import { zstdDecompressSync } from 'node:zlib';
 import { ChunkTable } from './chunk-table.ts';
 import type { Part } from './config.ts';
 import { BadImage } from './errors.ts';
-import { BLOCK_BYTES, MAX_CHUNK_BYTES, MAX_CHUNKS, MAX_PACKS, maxPackedBytes } from './limits.ts';
+import {
+  BLOCK_BYTES,
+  MAX_CHUNK_BYTES,
+  MAX_CHUNKS,
+  MAX_PACKS,
+  MAX_WINDOW_BYTES,
+  maxPackedBytes,
+} from './limits.ts';
 import { CHUNK, HEADER, MAGIC, tableBytes } from './table-layout.ts';
+import { zstdFrame } from './zstd-frame.ts';
 
 /** A table of {@link MAX_CHUNKS} and {@link MAX_PACKS}: the most that all tables of an image have together, raw. */
 export const MAX_TABLE_BYTES = tableBytes(MAX_PACKS, MAX_CHUNKS);
@@ -30,6 +38,7 @@ export function decodeTable(doing: string, blob: Buffer, part: Part): ChunkTable
       expected: `${HEADER.bytes} to ${most}`,
       found: rawBytes,
     });
+  checkFrame(doing, blob);
   let bytes: Buffer;
   try {
     bytes = zstdDecompressSync(blob, { maxOutputLength: rawBytes });
@@ -42,6 +51,21 @@ export function decodeTable(doing: string, blob: Buffer, part: Part): ChunkTable
       found: bytes.length,
     });
   return checkTable(doing, bytes, part);
+}
+
+/** One frame, whose decompression needs little more than its output. */
+function checkFrame(doing: string, blob: Buffer): void {
+  const frame = zstdFrame(blob);
+  if (frame?.length !== blob.length)
+    throw new BadImage(doing, 'it is not one whole zstd frame', {
+      expected: `${blob.length} bytes`,
+      found: frame ? `a frame of ${frame.length}` : 'none',
+    });
+  if (frame.windowBytes > MAX_WINDOW_BYTES)
+    throw new BadImage(doing, 'its window is too large', {
+      expected: `at most ${MAX_WINDOW_BYTES}`,
+      found: frame.windowBytes,
+    });
 }
 
 /**
@@ -86,6 +110,7 @@ function checkChunks(
 ): void {
   let end = 0;
   let data = 0;
+  let longest = 0;
   for (const { index, offset, length, pack, packedOffset, packedLength } of table.chunks()) {
     const which = `chunk ${index}`;
     if (offset < end)
@@ -107,7 +132,10 @@ function checkChunks(
     const reserved = tableBytes(table.packs.length, index) + CHUNK.reserved;
     if (bytes.readUInt32LE(reserved) !== 0) throw wrong(`reserved bytes of ${which}`, 0, 'something else');
     data += length;
+    longest = Math.max(longest, length);
   }
+  if (longest !== table.maxChunkBytes)
+    throw wrong('the length of its longest chunk', table.maxChunkBytes, longest);
   if (data !== table.dataBytes) throw wrong('the amount of data', table.dataBytes, data);
 }
 

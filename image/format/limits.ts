@@ -17,6 +17,8 @@ export const BLOCK_BYTES = 4096;
 export const MAX_CHUNK_BYTES = 8 * 2 ** 20;
 /** zstd makes incompressible data larger by less (RFC 8878; `ZSTD_compressBound`). */
 export const maxPackedBytes = (rawBytes: number): number => rawBytes + (rawBytes >> 8) + 128;
+/** Of a frame's window, which a decoder holds beside the output: what every decoder is to have (RFC 8878, 3.1.1.1.2). */
+export const MAX_WINDOW_BYTES = 8 * 2 ** 20;
 /** Chunks of one part: with chunks of 1 MiB, two terabytes of data. */
 export const MAX_CHUNKS = 2 ** 21;
 /** Packs of one part: with the other blobs they must fit into a manifest. */

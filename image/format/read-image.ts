@@ -4,7 +4,7 @@ import type { BlobDescriptor, ImageSource, ManifestBytes } from '../source/sourc
 import { blobsOf, type Descriptor, parseOciManifest } from '../transfer/oci-manifest.ts';
 import type { ChunkTable } from './chunk-table.ts';
 import { type Attachment, decodeConfig, type Part } from './config.ts';
-import { decodeTable, MAX_TABLE_BYTES, maxTableBytes } from './decode-table.ts';
+import { decodeTable, maxTableBytes } from './decode-table.ts';
 import { BadImage } from './errors.ts';
 import { MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES, maxPackedBytes } from './limits.ts';
 import { ARTIFACT_TYPE, ATTACHMENT_TYPE, CONFIG_TYPE, PACK_TYPE, TABLE_TYPE } from './media-types.ts';
@@ -46,13 +46,6 @@ export async function readImage(
   const { config, layers } = parseImageManifest(doing, source.name, manifest);
   const configBlob = await source.blob(bounded(doing, 'the configuration', config, MAX_CONFIG_BYTES), signal);
   const { name, parts, attachments = [] } = decodeConfig(`${doing}: its configuration`, configBlob);
-  // Parts may share a table, so that a small image could have many large ones.
-  const tableBytes = parts.reduce((sum, { table }) => sum + table.rawBytes, 0);
-  if (tableBytes > MAX_TABLE_BYTES)
-    throw new BadImage(doing, 'its chunk tables are too large together', {
-      expected: `at most ${MAX_TABLE_BYTES}`,
-      found: tableBytes,
-    });
   const tables = layers.filter(({ mediaType }) => mediaType === TABLE_TYPE);
   const packs = new Map(
     layers.filter(({ mediaType }) => mediaType === PACK_TYPE).map((pack) => [pack.digest, pack.size]),

@@ -1,6 +1,7 @@
 /** Block maps, as bmaptool(1) makes them: which blocks of an image mean something, with the SHA-256 of each range. */
 import { createHash, type Hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { extname } from 'node:path';
 import { XMLParser } from 'fast-xml-parser';
 import { z } from 'zod';
 import { errorCode, ImageIoError } from '../io-error.ts';
@@ -44,13 +45,13 @@ const mapSchema = z.object({
 const MAX_MAP_BYTES = 64 * 2 ** 20;
 
 /**
- * The block map beside an image: `disk.img.zst` has `disk.img.zst.bmap` or `disk.img.bmap`.
+ * The block map beside an image, where bmaptool(1) itself looks for it: `disk.img.zst` has `disk.img.zst.bmap`, `disk.img.bmap` or
+ * `disk.bmap`; the first of these that is there.
  * @returns undefined where there is none
  * @throws BadInput where it is there and cannot be used
  */
 export async function bmapBeside(image: string): Promise<BlockMap | undefined> {
-  const candidates = [`${image}.bmap`, image.replace(/\.(zst|xz|gz)$/, '.bmap')];
-  for (const path of candidates.filter((candidate) => candidate !== image)) {
+  for (const path of candidatesOf(image)) {
     try {
       const text = await readFile(path, 'utf8');
       return parseBmap(path, text);
@@ -60,6 +61,14 @@ export async function bmapBeside(image: string): Promise<BlockMap | undefined> {
     }
   }
   return undefined;
+}
+
+function* candidatesOf(image: string): Generator<string> {
+  for (let path = image, ending: string; ; path = path.slice(0, -ending.length)) {
+    if (`${path}.bmap` !== image) yield `${path}.bmap`;
+    ending = extname(path);
+    if (ending === '') return;
+  }
 }
 
 /** @throws BadInput */
@@ -105,6 +114,7 @@ export function withBmap(input: ImageInput, map: BlockMap): ImageInput {
   return {
     name: input.name,
     sizeBytes: input.sizeBytes,
+    blockMap: map.path,
     async *read(signal) {
       const mask = new Mask(doing, map);
       for await (const piece of input.read(signal)) yield mask.apply(piece);

@@ -12,6 +12,8 @@ export interface ImageInput {
   readonly name: string;
   /** Raw size. */
   readonly sizeBytes: number;
+  /** The file with the block map that is used. */
+  readonly blockMap?: string;
   /** @throws ImageIoError; BadInput where the file is damaged or cut off */
   read(signal?: AbortSignal): AsyncIterable<Buffer>;
 }
@@ -19,11 +21,15 @@ export interface ImageInput {
 const MAGIC_BYTES = 8;
 
 /**
- * Opens a file or block device. A block map (`FILE.bmap`, also without the ending of the compression) is used where it is
- * there: what it does not map is zero, and what it maps is compared with its checksums.
+ * Opens a file or block device. A block map beside it ({@link bmapBeside}) is used: what it does not map is zero, and what it maps is
+ * compared with its checksums.
+ * @param options `bmap: false` looks for no block map
  * @throws ImageIoError; BadInput for a block map that cannot be understood
  */
-export async function openInput(path: string): Promise<ImageInput> {
+export async function openInput(
+  path: string,
+  options: { readonly bmap?: boolean } = {},
+): Promise<ImageInput> {
   const magic = await firstBytes(path);
   const compression = COMPRESSIONS.find((each) => magic.subarray(0, each.magic.length).equals(each.magic));
   const input = compression
@@ -31,7 +37,7 @@ export async function openInput(path: string): Promise<ImageInput> {
     : magic.subarray(0, QCOW2_MAGIC.length).equals(QCOW2_MAGIC)
       ? await readQcow2(path)
       : await readRaw(path);
-  const bmap = await bmapBeside(path);
+  const bmap = options.bmap === false ? undefined : await bmapBeside(path);
   return bmap ? withBmap(input, bmap) : input;
 }
 

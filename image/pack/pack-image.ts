@@ -1,6 +1,6 @@
 /** Packing: from disk and filesystem images to an Iguana image in an OCI layout folder. */
 import { type Digest, digestOf } from '../digest.ts';
-import { type Attachment, encodeConfig, type Part } from '../format/config.ts';
+import { type Attachment, decodeConfig, encodeConfig, type Part } from '../format/config.ts';
 import { BadImage } from '../format/errors.ts';
 import { MAX_MANIFEST_BYTES } from '../format/limits.ts';
 import { encodeManifest } from '../format/manifest.ts';
@@ -41,8 +41,15 @@ export interface PackedImage {
 export async function packImage(target: LayoutTarget, request: PackRequest): Promise<PackedImage> {
   const parts: Part[] = [];
   const packs = new Map<Digest, BlobDescriptor>();
-  for (const input of request.parts) {
-    const packed = await packPart(target, input, request);
+  const totalBytes = request.parts.reduce((sum, { input }) => sum + input.sizeBytes, 0);
+  let before = 0;
+  for (const part of request.parts) {
+    const start = before;
+    const packed = await packPart(target, part, {
+      ...request,
+      onProgress: (doneBytes) => request.onProgress?.(start + doneBytes, totalBytes),
+    });
+    before += part.input.sizeBytes;
     parts.push(packed.part);
     for (const pack of packed.packs) packs.set(pack.digest, pack);
   }
@@ -53,6 +60,8 @@ export async function packImage(target: LayoutTarget, request: PackRequest): Pro
     parts,
     ...(attachments.length > 0 && { attachments: [...attachments] }),
   });
+  // Nobody packs what nobody can read.
+  decodeConfig(`packing into ${target.name}: its configuration`, config);
   const configBlob = { digest: digestOf(config), sizeBytes: config.length };
   await target.put(configBlob, () => onePiece(config));
   const all = [...packs.values()];

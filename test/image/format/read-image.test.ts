@@ -82,6 +82,11 @@ describe('refuses', () => {
       /no configuration of an Iguana image/,
     ],
     [
+      'a whole disk with a filesystem',
+      ({ config }) => Object.assign(config.parts[0] ?? {}, { filesystem: 'ext4' }),
+      /no configuration of an Iguana image/,
+    ],
+    [
       'two parts of one name',
       ({ config }) => config.parts.push(config.parts[0] ?? {}),
       /two parts are called disk/,

@@ -1,6 +1,6 @@
 /** Chunk tables: what is written is read again, and nothing that breaks the format gets through. */
 import { createHash } from 'node:crypto';
-import { zstdCompressSync } from 'node:zlib';
+import { constants, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Chunk, encodeTable, type TableHead } from '../../../image/format/chunk-table.ts';
@@ -24,11 +24,14 @@ const chunk = (offset: number, length: number, more: Partial<Chunk> = {}): Chunk
   packedLength: 100,
   ...more,
 });
-const HEAD: TableHead = { blockBytes: BLOCK, maxChunkBytes: 4 * BLOCK, sizeBytes: 20 * BLOCK, dataBytes: 0 };
+const HEAD = { blockBytes: BLOCK, sizeBytes: 20 * BLOCK };
+/** What the header says at most. */
+const LONGEST = 4 * BLOCK;
 
 function table(chunks: readonly Chunk[], head: Partial<TableHead> = {}): Buffer {
   const dataBytes = chunks.reduce((sum, { length }) => sum + length, 0);
-  return encodeTable({ ...HEAD, dataBytes, ...head }, PACKS, chunks);
+  const maxChunkBytes = Math.min(LONGEST, Math.max(0, ...chunks.map(({ length }) => length)));
+  return encodeTable({ ...HEAD, maxChunkBytes, dataBytes, ...head }, PACKS, chunks);
 }
 
 const check = (bytes: Buffer, part: Partial<Part> = {}) =>
@@ -57,7 +60,7 @@ it('is read as it was written', () => {
   const read = check(table(GOOD));
   expect([...read.chunks()]).toEqual(GOOD.map((each, index) => ({ ...each, index })));
   expect(read.packs).toEqual(PACKS);
-  expect(read).toMatchObject({ ...HEAD, dataBytes: 8 * BLOCK, count: 4 });
+  expect(read).toMatchObject({ ...HEAD, maxChunkBytes: LONGEST, dataBytes: 8 * BLOCK, count: 4 });
 });
 
 it('may be empty, and may end with a part of a block', () => {
@@ -94,6 +97,11 @@ describe('is refused', () => {
     ],
     ['another block size', table([], { blockBytes: 512 }), /block size: expected 4096, found 512/],
     ['chunks that fill the memory', table([], { maxChunkBytes: 2 ** 31 }), /its chunks are too long/],
+    [
+      'chunks that are all shorter than the longest',
+      table([chunk(0, 1)], { maxChunkBytes: LONGEST }),
+      /its longest chunk: expected 16384, found 4096/,
+    ],
     ['another size of the part', table([], { sizeBytes: 5 }), /another size of the part/],
     ['a wrong sum', table([chunk(0, 1)], { dataBytes: 1 }), /the amount of data/],
     ['something else', Buffer.alloc(64), /it is no chunk table/],
@@ -127,6 +135,35 @@ describe('is refused', () => {
     expect(() => decodeTable('reading', blob, partOf(raw, blob))).toThrow(
       /another size than the configuration says/,
     );
+  });
+});
+
+describe('is one zstd frame, and refused', () => {
+  const blob = zstdCompressSync(table(GOOD));
+  const skippable = Buffer.from('502a4d1804000000abcdabcd', 'hex');
+  const wide = { params: { [constants.ZSTD_c_windowLog]: 27 } };
+
+  it.each<[string, Buffer, RegExp]>([
+    ['as two frames', Buffer.concat([blob, zstdCompressSync('')]), /not one whole zstd frame/],
+    ['before a frame to be skipped', Buffer.concat([blob, skippable]), /not one whole zstd frame/],
+    [
+      'behind a frame to be skipped',
+      Buffer.concat([skippable, blob]),
+      /not one whole zstd frame.*found none/,
+    ],
+    ['cut off', blob.subarray(0, -1), /not one whole zstd frame/],
+    ['as no frame', table(GOOD), /not one whole zstd frame.*found none/],
+    [
+      'with a window that fills the memory',
+      zstdCompressSync(Buffer.alloc(16 * 2 ** 20), wide),
+      /its window is too large: expected at most 8388608, found 16777216/,
+    ],
+  ])('%s', (_what, bytes, message) => {
+    expect(() => decodeTable('reading', bytes, partOf(table(GOOD), bytes))).toThrow(message);
+  });
+
+  it('unless it is', () => {
+    expect(decodeTable('reading', blob, partOf(table(GOOD), blob)).count).toBe(GOOD.length);
   });
 });
 

@@ -36,11 +36,12 @@ it('packs, tells what it is, verifies it, compares it, and unpacks it', async ()
     documents: [
       {
         digest,
-        name: 'older.img',
         parts: [{ name: 'disk', kind: 'disk', sizeBytes: 16 << 20, dataBytes: 8 << 20 }],
       },
     ],
   });
+  const unnamed = await iguana.run(['image', 'inspect', `${layout}:1`]);
+  expect(unnamed.stdout).toMatch(`${layout}:1  ${digest}\n`);
   const { stdout } = await iguana.run(['image', 'inspect', `${layout}:2`]);
   expect(stdout).toMatch(/^web {2}sha256:[0-9a-f]{64}\npacked .*\n\nPART .*\ndisk +disk +16\.0 MiB +\S+ MiB/);
   expect(await iguana.run(['image', 'verify', `${layout}:1`])).toMatchObject({
@@ -55,6 +56,41 @@ it('packs, tells what it is, verifies it, compares it, and unpacks it', async ()
   expect((await iguana.run(['image', 'unpack', `${layout}:1`, file])).status).toBe(0);
   await execa('cmp', [older, file]);
   expect(statSync(file).blocks * 512).toBeLessThan(9 << 20);
+});
+
+it('of the same bytes makes the same image, whatever the file is called and however it is packed', async () => {
+  const at = folderWith();
+  const [copy, zst, qcow2] = ['b.raw', 'c.img.zst', 'd.qcow2'].map((name) => join(at, name));
+  await execa('cp', [older, `${copy}`]);
+  await execa('zstd', ['-q', older, '-o', `${zst}`]);
+  await execa('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', older, `${qcow2}`]);
+  const digests = [];
+  for (const file of [older, copy, zst, qcow2]) {
+    const { documents } = await iguana.json(['image', 'pack', `${file}`, `oci:${folderWith()}`]);
+    digests.push((documents[0] as { digest: string }).digest);
+  }
+  expect(new Set(digests).size).toBe(1);
+  const { documents } = await iguana.json(['image', 'inspect', `${layout}:1`]);
+  expect(documents).toMatchObject([{ digest: digests[0] }]);
+});
+
+it('says which block map it uses', async () => {
+  const at = folderWith();
+  const [image, map] = [join(at, 'disk.img'), join(at, 'disk.bmap')];
+  await execa('cp', ['--sparse=always', older, image]);
+  await execa('bmaptool', ['create', '-o', map, image]);
+  await execa('zstd', ['-q', '--rm', image]);
+  const pack = ['image', 'pack', `${image}.zst`, `oci:${at}/layout`];
+  const { status, stdout } = await iguana.run(pack);
+  expect({ status, stdout }).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining(`disk: 16.0 MiB, of which 8.0 MiB are data, by the block map ${map}`),
+  });
+  expect((await iguana.json(pack)).documents).toMatchObject([
+    { files: [{ part: 'disk', file: `${image}.zst`, blockMap: map }] },
+  ]);
+  const [without] = (await iguana.json([...pack, '--no-bmap'])).documents as { files: object[] }[];
+  expect(without?.files).toEqual([{ part: 'disk', file: `${image}.zst` }]);
 });
 
 it('says which pack or chunk is damaged, and unpacks nothing', async () => {
@@ -86,7 +122,18 @@ it.each([
     /packed into a layout folder/,
   ],
   ['a level that is none', ['pack', older, layout, '--level', '0'], /1 to 19/],
-  ['a partition without name', ['pack', older, layout, '--partition', ':ext4'], /no name of a partition/],
+  ['a partition without name', ['pack', `:ext4=${older}`, layout], /no name of a partition/],
+  ['a partition with a path as name', ['pack', `..=${older}`, layout], /\.\. is no name of a partition/],
+  ['an empty filesystem', ['pack', `root:=${older}`, layout], /nothing is no name of a filesystem/],
+  ['a partition without file', ['pack', 'root:ext4=', layout], /no file is named/],
+  ['two partitions of one name', ['pack', `a=${older}`, `a=${newer}`, layout], /two parts are called a/],
+  [
+    'two files without names',
+    ['pack', older, newer, layout],
+    /two parts are called disk.*root:ext4=root\.img/s,
+  ],
+  ['a file without target', ['pack', older], /the target is missing/],
+  ['an empty name', ['pack', older, layout, '--name', ''], /1 to 256 characters/],
   [
     'a part that is not there',
     ['unpack', `${layout}:1`, join(folder, 'x'), '--part', 'home'],

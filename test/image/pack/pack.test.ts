@@ -46,11 +46,15 @@ afterAll(() => rm(folder, { recursive: true }));
 async function pack(path: string, more: { tag?: string; into?: string } = {}) {
   const into = more.into ?? join(folder, `layout-${count++}`);
   const reference = `oci:${into}${more.tag === undefined ? '' : `:${more.tag}`}`;
-  const parsed = parseReference(reference);
-  if (parsed.kind !== 'layout') throw new Error('not a layout');
-  const target = new LayoutTarget(parsed);
+  const target = targetAt(reference);
   const parts = [{ name: 'disk', kind: 'disk' as const, input: await openInput(path) }];
   return { ...(await packImage(target, { parts, level: 3, name: 'test', tag: more.tag })), reference, into };
+}
+
+function targetAt(reference: string): LayoutTarget {
+  const parsed = parseReference(reference);
+  if (parsed.kind !== 'layout') throw new Error('not a layout');
+  return new LayoutTarget(parsed);
 }
 
 const imageAt = (reference: string) => withSource(reference, (source) => readImage(source));
@@ -104,6 +108,26 @@ it('makes frames that zstd itself reads, and a manifest of known blobs', async (
   }
 });
 
+it('tells how far it is over all parts', async () => {
+  const input = await openInput(raw);
+  const parts = ['a', 'b'].map((name) => ({ name, kind: 'partition' as const, input }));
+  const told: [number, number][] = [];
+  const into = join(folder, `layout-${count++}`);
+  await packImage(targetAt(`oci:${into}`), {
+    parts,
+    level: 1,
+    onProgress: (done, total) => told.push([done, total]),
+  });
+  expect(told.at(-1)).toEqual([2 * SIZE, 2 * SIZE]);
+  expect(told).toEqual(told.toSorted(([one], [other]) => one - other));
+  const { stdout } = await execa('sha256sum', [raw]);
+  const digest = `sha256:${stdout.slice(0, 64)}`;
+  expect((await imageAt(`oci:${into}`)).parts).toMatchObject([
+    { name: 'a', digest },
+    { name: 'b', digest },
+  ]);
+});
+
 describe('the same bytes give the same image', () => {
   it('packed again, elsewhere', async () => {
     const [first, second] = [await pack(raw), await pack(raw)];
@@ -116,13 +140,13 @@ describe('the same bytes give the same image', () => {
     ['gzip', ['gzip', '-k', '-f', '-1'], '.gz'],
   ] as const)('compressed by %s', async (_what, [tool, ...args], ending) => {
     await execa(tool, [...args, raw]);
-    expect((await pack(`${raw}${ending}`)).parts).toEqual((await pack(raw)).parts);
+    expect((await pack(`${raw}${ending}`)).digest).toBe((await pack(raw)).digest);
   });
 
   it('as qcow2', async () => {
     const path = join(folder, 'disk.qcow2');
     await execa('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', '-c', raw, path]);
-    expect((await pack(path)).parts).toEqual((await pack(raw)).parts);
+    expect((await pack(path)).digest).toBe((await pack(raw)).digest);
     expect((await readdir(folder)).filter((name) => name.startsWith('.iguana-qcow2'))).toEqual([]);
   });
 
@@ -138,21 +162,24 @@ describe('the same bytes give the same image', () => {
 });
 
 describe('a block map', () => {
-  const mapOf = async (path: string) => {
-    await execa('bmaptool', ['create', '-o', `${path}.bmap`, path]);
-    return await readFile(`${path}.bmap`, 'utf8');
-  };
-
-  it('makes zeros of what it leaves out, and is compared with what it maps', async () => {
-    const path = join(folder, 'mapped.img');
+  /** An image in a folder of its own, whose map leaves out a block that is not zero, and the map. */
+  async function mapped(name: string): Promise<{ path: string; map: string }> {
+    const path = join(await mkdtemp(join(folder, 'mapped-')), name);
     await execa('cp', ['--sparse=always', raw, path]);
-    const map = await mapOf(path);
-    const plain = await pack(raw);
-    // What the map does not name may be anything.
+    await execa('bmaptool', ['create', '-o', `${path}.made`, path]);
+    const map = await readFile(`${path}.made`, 'utf8');
+    await rm(`${path}.made`);
     const file = await open(path, 'r+');
     await file.write(randomBytes(4096), 0, 4096, 40 * MIB);
     await file.close();
-    expect((await pack(path)).parts).toEqual(plain.parts);
+    return { path, map };
+  }
+
+  it('makes zeros of what it leaves out, and is compared with what it maps', async () => {
+    const { path, map } = await mapped('disk.img');
+    const plain = await pack(raw);
+    await writeFile(`${path}.bmap`, map);
+    expect((await pack(path)).digest).toBe(plain.digest);
     const wrong = map.replace(/chksum="[0-9a-f]{8}/, 'chksum="00000000');
     await writeFile(`${path}.bmap`, wrong);
     await expect(pack(path)).rejects.toThrow(
@@ -162,6 +189,45 @@ describe('a block map', () => {
     await expect(pack(path)).rejects.toThrow(/of an image of 5 bytes|beyond the 5 bytes/);
     await writeFile(`${path}.bmap`, 'not XML');
     await expect(pack(path)).rejects.toThrow(/it is no block map of bmaptool/);
+  });
+
+  /** The file that bmaptool itself takes for the map. */
+  async function bmaptoolTakes(path: string): Promise<string | undefined> {
+    const { all } = await execa('bmaptool', ['copy', path, `${path}.copy`], { reject: false, all: true });
+    await rm(`${path}.copy`, { force: true });
+    return /discovered bmap file '(.*)'/.exec(all)?.[1];
+  }
+
+  it.each([
+    ['disk.img', 'disk.img.bmap', undefined],
+    ['disk.img', 'disk.bmap', undefined],
+    ['disk.img', 'disk.img.bmap', 'disk.bmap'],
+    ['disk.img.zst', 'disk.img.zst.bmap', 'disk.img.bmap'],
+    ['disk.img.zst', 'disk.img.bmap', 'disk.bmap'],
+    ['disk.img.zst', 'disk.bmap', undefined],
+    ['disk.raw.gz', 'disk.raw.bmap', undefined],
+    ['disk.raw.gz', 'disk.bmap', undefined],
+    ['disk.img.xz', 'disk.img.bmap', undefined],
+    ['disk-1.2.img.gz', 'disk-1.bmap', undefined],
+  ] as const)('of %s is %s, as bmaptool finds it, and not %s', async (name, taken, left) => {
+    const [, base = name, ending] = /^(.*)\.(zst|gz|xz)$/.exec(name) ?? [];
+    const { path: image, map } = await mapped(base);
+    const beside = join(image, '..');
+    if (ending === 'zst') await execa('zstd', ['-q', '--rm', image]);
+    if (ending === 'gz') await execa('gzip', ['-1', image]);
+    if (ending === 'xz') await execa('xz', ['-0', image]);
+    const path = join(beside, name);
+    await writeFile(join(beside, taken), map);
+    if (left !== undefined) await writeFile(join(beside, left), 'not XML');
+    expect(await bmaptoolTakes(path)).toBe(join(beside, taken));
+    expect((await openInput(path)).blockMap).toBe(join(beside, taken));
+    expect((await pack(path)).digest).toBe((await pack(raw)).digest);
+  });
+
+  it('is not looked for where nobody wants it', async () => {
+    const { path } = await mapped('disk.img');
+    await writeFile(`${path}.bmap`, 'not XML');
+    expect((await openInput(path, { bmap: false })).blockMap).toBeUndefined();
   });
 });
 
@@ -187,6 +253,15 @@ describe('is refused, and leaves no image', () => {
     const path = join(folder, 'overlay.qcow2');
     await execa('qemu-img', ['create', '-q', '-f', 'qcow2', '-F', 'raw', '-b', raw, path]);
     await expect(pack(path)).rejects.toThrow(/only what differs from .*disk.img/);
+  });
+
+  it('two parts of one name', async () => {
+    const input = await openInput(raw);
+    const part = { name: 'root', kind: 'partition' as const, input };
+    const into = join(folder, 'twice');
+    const packing = packImage(targetAt(`oci:${into}`), { parts: [part, part], level: 1 });
+    await expect(packing).rejects.toThrow(/packing into .*two parts are called root/);
+    await expect(stat(join(into, 'index.json'))).rejects.toThrow('ENOENT');
   });
 
   it('a file that is not there', async () => {

@@ -19,11 +19,14 @@ export interface SampleImage {
   readonly packs: readonly (BlobDescriptor & { readonly path: string })[];
 }
 
+/** A frame is made of a chunk of the bytes, which begins there. */
+export type FrameOf = (data: Buffer, offset: number) => Buffer;
+
 /** Packs bytes into a layout folder, which may hold other images. */
 export function packSample(
   raw: Buffer,
   folder: string,
-  { tag = 'latest', chunkBytes = 64 << 10, packs: packCount = 1 } = {},
+  { tag = 'latest', chunkBytes = 64 << 10, packs: packCount = 1, frameOf = plainFrame } = {},
 ): SampleImage {
   const blobs = join(folder, 'blobs/sha256');
   mkdirSync(blobs, { recursive: true });
@@ -33,11 +36,12 @@ export function packSample(
     writeFileSync(pathOf(folder, digest), bytes);
     return { digest, sizeBytes: bytes.length };
   };
-  const { chunks, frames } = chunked(raw, chunkBytes, packCount);
+  const { chunks, frames } = chunked(raw, { chunkBytes, packCount, frameOf });
   const packs = frames.map((parts) => put(Buffer.concat(parts)));
   const dataBytes = chunks.reduce((sum, { length }) => sum + length, 0);
+  const maxChunkBytes = chunks.reduce((most, { length }) => Math.max(most, length), 0);
   const size = { sizeBytes: raw.length, blockBytes: BLOCK_BYTES, dataBytes } as const;
-  const rawTable = encodeTable({ ...size, maxChunkBytes: chunkBytes }, packs, chunks);
+  const rawTable = encodeTable({ ...size, maxChunkBytes }, packs, chunks);
   const table = put(zstdCompressSync(rawTable));
   const part = {
     ...size,
@@ -71,8 +75,13 @@ export function packSample(
   };
 }
 
+const plainFrame: FrameOf = (data) => zstdCompressSync(data);
+
 /** Chunks end at runs of zero blocks, which belong to none. */
-function chunked(raw: Buffer, chunkBytes: number, packCount: number) {
+function chunked(
+  raw: Buffer,
+  { chunkBytes, packCount, frameOf }: { chunkBytes: number; packCount: number; frameOf: FrameOf },
+) {
   const frames: Buffer[][] = Array.from({ length: packCount }, () => []);
   const ends = frames.map(() => 0);
   const chunks: Chunk[] = [];
@@ -85,7 +94,7 @@ function chunked(raw: Buffer, chunkBytes: number, packCount: number) {
       continue;
     }
     const pack = Math.min(packCount - 1, Math.floor((start * packCount) / raw.length));
-    const frame = zstdCompressSync(data);
+    const frame = frameOf(data, start);
     const packedOffset = ends[pack] ?? 0;
     frames[pack]?.push(frame);
     ends[pack] = packedOffset + frame.length;

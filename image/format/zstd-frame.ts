@@ -1,0 +1,66 @@
+/** What a zstd frame says of itself (RFC 8878, 3.1.1), before anything is allocated for it. */
+
+const MAGIC = Buffer.from('28b52ffd', 'hex');
+const BLOCK_HEADER_BYTES = 3;
+/** A block of one byte, repeated. */
+const RLE = 1;
+const CHECKSUM_BYTES = 4;
+const DICTIONARY_ID_BYTES = [0, 1, 2, 4];
+const CONTENT_SIZE_BYTES = [0, 2, 4, 8];
+
+/** One frame. */
+export interface ZstdFrame {
+  /** Bytes of the frame itself. */
+  readonly length: number;
+  /** What a decoder has to keep of its output, at most. */
+  readonly windowBytes: number;
+}
+
+/**
+ * The frame that the bytes begin with.
+ * @returns undefined where they begin with none, or end inside of it
+ */
+export function zstdFrame(bytes: Buffer): ZstdFrame | undefined {
+  try {
+    return frameOf(bytes);
+  } catch (error) {
+    // Beyond the end of the bytes.
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+function frameOf(bytes: Buffer): ZstdFrame | undefined {
+  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
+  const descriptor = bytes.readUInt8(MAGIC.length);
+  const isSingleSegment = (descriptor & 0x20) !== 0;
+  const hasChecksum = (descriptor & 0x04) !== 0;
+  const dictionaryBytes = DICTIONARY_ID_BYTES[descriptor & 3] ?? 0;
+  const sizeFlag = descriptor >> 6;
+  const contentBytes = sizeFlag === 0 && isSingleSegment ? 1 : (CONTENT_SIZE_BYTES[sizeFlag] ?? 0);
+  const windowAt = MAGIC.length + 1;
+  const contentAt = windowAt + (isSingleSegment ? 0 : 1) + dictionaryBytes;
+  const windowBytes = isSingleSegment
+    ? contentSize(bytes, contentAt, contentBytes)
+    : windowSize(bytes.readUInt8(windowAt));
+  let at = contentAt + contentBytes;
+  for (let isLast = false; !isLast; ) {
+    const header = bytes.readUIntLE(at, BLOCK_HEADER_BYTES);
+    isLast = (header & 1) === 1;
+    at += BLOCK_HEADER_BYTES + (((header >> 1) & 3) === RLE ? 1 : header >> 3);
+  }
+  if (hasChecksum) at += CHECKSUM_BYTES;
+  return at > bytes.length ? undefined : { length: at, windowBytes };
+}
+
+function contentSize(bytes: Buffer, at: number, length: number): number {
+  if (length === 8) return Number(bytes.readBigUInt64LE(at));
+  // Two bytes begin where one ends.
+  return bytes.readUIntLE(at, length) + (length === 2 ? 256 : 0);
+}
+
+/** Three bits of mantissa, five of exponent. */
+function windowSize(descriptor: number): number {
+  const base = 2 ** (10 + (descriptor >> 3));
+  return base + (base / 8) * (descriptor & 7);
+}
