@@ -1,5 +1,5 @@
-/** `iguana image push | pull | sign` as people use them, between real servers; cosign and skopeo judge. */
-import { generateKeyPairSync } from 'node:crypto';
+/** `iguana image push | pull | sign` as people use them, and a whole way from a filesystem to a disk; cosign and skopeo judge. */
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -35,75 +35,56 @@ async function succeeds(args: readonly string[]): Promise<string> {
 }
 
 describe('an image', () => {
-  it('is signed, pushed, copied by skopeo, verified by cosign, pulled from the copy, and pulled from a web server', async () => {
-    const layout = sampleLayout('1.2');
-    const pub = join(keys, 'cosign.pub');
+  it('is packed, signed, pushed, copied by skopeo, verified by cosign, and written from the copy', async () => {
+    const tree = folderWith({ system: randomBytes(3 * 2 ** 20) });
+    const folder = folderWith();
+    const [raw, packed] = [join(folder, 'root.img'), `oci:${join(folder, 'layout')}:1.2`];
+    await execa('mke2fs', ['-q', '-t', 'ext4', '-d', tree, raw, '24M']);
+    const [key, pub] = [join(keys, 'cosign.key'), join(keys, 'cosign.pub')];
     const name = `${registry.host}/os/web`;
-    await succeeds([
-      'image',
-      'sign',
-      `oci:${layout.folder}:1.2`,
-      '--key',
-      join(keys, 'cosign.key'),
-      '--identity',
-      name,
-    ]);
-
-    const pushed = await iguana.json([
-      ...['image', 'push', `oci:${layout.folder}:1.2`, `docker://${name}:1.2`],
-      ...['--plain-http', '--key', pub],
-    ]);
-    expect(pushed).toMatchObject({
+    const [made] = (await iguana.json(['image', 'pack', `root:ext4=${raw}`, packed])).documents;
+    const { digest } = made as { digest: string };
+    await succeeds(['image', 'sign', packed, '--key', key, '--identity', name]);
+    const push = ['image', 'push', packed, `docker://${name}:1.2`, '--plain-http', '--key', pub];
+    expect(await iguana.json(push)).toMatchObject({
       status: 0,
-      documents: [{ digest: layout.digest, signed: true, signer: { keyName: pub, identity: name } }],
+      documents: [{ digest, signed: true, signer: { keyName: pub, identity: name } }],
     });
 
     const copy = `${registry.host}/copied/web`;
-    const signature = `${layout.digest.replace(':', '-')}.sig`;
-    for (const tag of ['1.2', signature]) {
-      const plain = ['--src-tls-verify=false', '--dest-tls-verify=false'];
-      await execa('skopeo', [
-        'copy',
-        '--insecure-policy',
-        ...plain,
-        `docker://${name}:${tag}`,
-        `docker://${copy}:${tag}`,
-      ]);
+    for (const tag of ['1.2', `${digest.replace(':', '-')}.sig`]) {
+      const [from, to] = [name, copy].map((repository) => `docker://${repository}:${tag}`);
+      const plain = ['--insecure-policy', '--src-tls-verify=false', '--dest-tls-verify=false'];
+      await execa('skopeo', ['copy', ...plain, `${from}`, `${to}`]);
     }
     const judged = await cosign([
-      'verify',
-      '--key',
-      pub,
-      '--insecure-ignore-tlog=true',
-      '--allow-http-registry',
-      `${copy}:1.2`,
+      ...['verify', '--key', pub, '--insecure-ignore-tlog=true', '--allow-http-registry', `${copy}:1.2`],
     ]);
     expect(judged.exitCode).toBe(0);
-    expect(judged.said).toContain(layout.digest);
+    expect(judged.said).toContain(digest);
 
-    const pulled = join(folderWith(), 'pulled');
-    const said = await succeeds([
-      'image',
-      'pull',
-      `docker://${copy}:1.2`,
-      `oci:${pulled}:1.2`,
-      '--plain-http',
-      '--key',
-      pub,
-    ]);
-    expect(said).toContain(`signed by ${pub}`);
-    expect(await blobsOf(pulled)).toEqual(await blobsOf(layout.folder));
+    const disk = join(folder, 'disk.img');
+    await writeFile(disk, Buffer.alloc(24 * 2 ** 20, 'what was there before '));
+    const args = ['image', 'write', `docker://${copy}:1.2`, disk, '--yes', '--plain-http', '--key', pub];
+    expect(await iguana.json(args)).toMatchObject({
+      status: 0,
+      documents: [{ digest, readBack: 24 * 2 ** 20, signer: { keyName: pub, identity: name } }],
+    });
+    await execa('cmp', [raw, disk]);
+    await execa('fsck.ext4', ['-fn', disk]);
 
-    // The folder that was pulled is served as it is.
+    // The same from a folder that was pulled from the copy, served as it is.
+    const pulled = join(folder, 'pulled');
+    const pull = ['image', 'pull', `docker://${copy}:1.2`, `oci:${pulled}:1.2`, '--plain-http'];
+    expect(await succeeds([...pull, '--key', pub])).toContain(`signed by ${pub}`);
+    expect(await blobsOf(pulled)).toEqual(await blobsOf(join(folder, 'layout')));
     const { url } = await startNginx(pulled);
-    const again = join(folderWith(), 'again');
+    const again = join(folder, 'again');
     await succeeds(['image', 'pull', `${url}/.:1.2`, `oci:${again}`, '--key', pub]);
-    expect(await blobsOf(again)).toEqual(await blobsOf(layout.folder));
+    expect(await blobsOf(again)).toEqual(await blobsOf(pulled));
     // Other tools read what we wrote.
-    const inspected = await execa('skopeo', ['inspect', '--raw', `oci:${pulled}:1.2`]);
-    expect(inspected.stdout).toBe(
-      await readFile(join(layout.folder, 'blobs/sha256', layout.digest.slice(7)), 'utf8'),
-    );
+    const { stdout } = await execa('skopeo', ['inspect', '--raw', `oci:${pulled}:1.2`]);
+    expect(stdout).toBe(await readFile(join(folder, 'layout/blobs', digest.replace(':', '/')), 'utf8'));
   });
 
   it('is pulled from a mirror where a server is broken, and only what is missing', async () => {

@@ -1,34 +1,27 @@
 /** `iguana image write` as people use it: consent, trust, going on, and what a disk is remembered to hold. */
+import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CommandLine } from '../../client/command.ts';
-import { type Cosign, cosign as getCosign } from '../cosign/cosign.ts';
 import { loopDevice } from '../devices.ts';
 import { folderWith } from '../servers/folder.ts';
 import { startNginx } from '../servers/nginx.ts';
-import { startRegistry } from '../servers/registry.ts';
 import { packSample } from './sample-image.ts';
 import { bytesOf, sha256, sha256sum } from './writing.ts';
 
-const PASSWORD = 'p4ss phrase';
 const MIB = 2 ** 20;
 const RAW = bytesOf('abc0def0gh');
 const IMAGE = packSample(RAW, folderWith());
 const REFERENCE = `oci:${IMAGE.folder}:latest`;
 
-let cosign: Cosign;
-let keys: string;
-beforeAll(async () => {
-  cosign = await getCosign();
-  keys = folderWith();
-  await cosign(['generate-key-pair'], { cwd: keys, env: { COSIGN_PASSWORD: PASSWORD } });
-});
+const publicKey = generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).publicKey;
+const KEYS = folderWith({ 'cosign.pub': publicKey.export({ type: 'spki', format: 'pem' }).toString() });
 
 /** One with a state folder of its own. */
-const commandLine = (): CommandLine => new CommandLine({ COSIGN_PASSWORD: PASSWORD });
+const commandLine = (): CommandLine => new CommandLine();
 
 /** An empty disk image. */
 function emptyDisk(bytes = RAW.length): string {
@@ -39,35 +32,6 @@ function emptyDisk(bytes = RAW.length): string {
 }
 
 describe('an image', () => {
-  it('signed, pushed and copied by skopeo, is written from the copy', async () => {
-    const iguana = commandLine();
-    const registry = await startRegistry();
-    const [key, pub] = [join(keys, 'cosign.key'), join(keys, 'cosign.pub')];
-    const folder = folderWith();
-    packSample(RAW, folder);
-    const [first, copy] = ['os/web', 'copies/web'].map((name) => `docker://${registry.host}/${name}:1`);
-    const identity = `${registry.host}/os/web`;
-    for (const args of [
-      ['sign', `oci:${folder}:latest`, '--key', key, '--identity', identity],
-      ['push', `oci:${folder}:latest`, `${first}`, '--plain-http'],
-    ])
-      expect(await iguana.run(['image', ...args])).toMatchObject({ status: 0 });
-    const tags = [':1', `:${IMAGE.digest.replace(':', '-')}.sig`];
-    for (const tag of tags) {
-      const places = [first, copy].map((place) => `${place}`.replace(/:1$/, tag));
-      await execa('skopeo', ['copy', '--src-tls-verify=false', '--dest-tls-verify=false', ...places]);
-    }
-    const disk = emptyDisk();
-    const { status, documents } = await iguana.json([
-      ...['image', 'write', `${copy}`, disk, '--plain-http', '--key', pub],
-    ]);
-    expect({ status, documents }).toMatchObject({
-      status: 0,
-      documents: [{ digest: IMAGE.digest, readBack: RAW.length, signer: { keyName: pub, identity } }],
-    });
-    expect(await sha256sum(disk)).toBe(sha256(RAW));
-  });
-
   it('is written from a mirror where the first place is down', async () => {
     const { url } = await startNginx(IMAGE.folder);
     const down = await startNginx(IMAGE.folder, { location: 'return 503;' });
@@ -83,7 +47,7 @@ describe('nothing is touched', () => {
     ['where nobody is named who must have signed', () => [], 2, /--key, or say --unsigned/],
     [
       'where the image is not signed',
-      () => ['--key', join(keys, 'cosign.pub')],
+      () => ['--key', join(KEYS, 'cosign.pub')],
       1,
       /not signed|no signature/i,
     ],
@@ -159,4 +123,72 @@ it('of the next image, only what the disk does not hold is fetched', async () =>
   expect(report?.kept).toBeGreaterThan(6 * MIB);
   expect(report?.fetched).toBeLessThan((next.packs[0]?.sizeBytes ?? 0) / 4);
   expect(await sha256sum(disk)).toBe(sha256(raw));
+});
+
+describe('with --from', () => {
+  interface Report {
+    readonly fetched: number;
+    readonly kept: number;
+    readonly copied: number;
+  }
+  /** Of the same bytes, some at other places, and one megabyte that is new. */
+  const NEXT = bytesOf('ab0hdxfcg0');
+  const next = packSample(NEXT, folderWith());
+
+  /** Onto a disk that no record tells anything of. */
+  async function writeOver(disk: string, ...from: readonly string[]): Promise<Report> {
+    const { status, documents } = await commandLine().json([
+      ...['image', 'write', `oci:${next.folder}:latest`, disk, '--unsigned', '--yes', ...from],
+    ]);
+    expect(status).toBe(0);
+    expect(await sha256sum(disk)).toBe(sha256(NEXT));
+    return documents[0] as Report;
+  }
+
+  const diskOf = (raw: Buffer): string => {
+    const disk = emptyDisk();
+    writeFileSync(disk, raw);
+    return disk;
+  };
+
+  it('what the disk holds of that image is kept or copied, and only the rest is fetched', async () => {
+    const all = await writeOver(diskOf(RAW));
+    expect(all).toMatchObject({ kept: 0, copied: 0 });
+    const some = await writeOver(diskOf(RAW), '--from', REFERENCE);
+    expect(some.kept).toBeGreaterThan(4 * MIB);
+    expect(some.copied).toBeGreaterThan(MIB);
+    expect(some.fetched).toBeLessThan(all.fetched / 4);
+  });
+
+  it('the disk is looked at, whatever the record of its last write says', async () => {
+    const iguana = commandLine();
+    const disk = emptyDisk();
+    const other = packSample(bytesOf('mnopqrstuv'), folderWith());
+    const write = ['image', 'write', `oci:${other.folder}:latest`, disk, '--unsigned'];
+    expect(await iguana.run(write)).toMatchObject({ status: 0 });
+    writeFileSync(disk, RAW);
+    const { documents } = await iguana.json([
+      ...['image', 'write', `oci:${next.folder}:latest`, disk, '--unsigned', '--yes', '--from', REFERENCE],
+    ]);
+    expect((documents[0] as Report).kept).toBeGreaterThan(4 * MIB);
+    expect(await sha256sum(disk)).toBe(sha256(NEXT));
+  });
+
+  it.each<[string, Buffer]>([
+    ['something else', bytesOf('mnopqrstuv')],
+    ['nothing', Buffer.alloc(RAW.length)],
+    ['that image with every byte flipped', Buffer.from(RAW.map((byte) => byte ^ 255))],
+  ])('of an image that the disk does not hold, but %s, it ends byte-equal', async (_what, raw) => {
+    const all = await writeOver(diskOf(raw));
+    const report = await writeOver(diskOf(raw), '--from', REFERENCE);
+    expect(report).toMatchObject({ kept: 0, copied: 0, fetched: all.fetched });
+  });
+
+  it('of an image that is not there, nothing is touched', async () => {
+    const disk = diskOf(RAW);
+    const args = ['image', 'write', `oci:${next.folder}:latest`, disk, '--unsigned', '--yes'];
+    const said = await commandLine().run([...args, '--from', 'oci:/nowhere']);
+    expect(said).toMatchObject({ status: 1, stderr: expect.stringContaining('/nowhere') });
+    expect(await sha256sum(disk)).toBe(sha256(RAW));
+  });
 });
