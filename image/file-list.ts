@@ -1,6 +1,5 @@
 /** The list of all files in an image, with their digests: newline-delimited JSON, compressed with zstd. */
 import { createReadStream, createWriteStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 import { compose, Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { constants, createZstdCompress, createZstdDecompress } from 'node:zlib';
@@ -44,12 +43,23 @@ export async function writeFileList(
  * @throws Error naming the line that is no entry, or saying that the file cannot be read or unpacked
  */
 export async function* readFileList(path: string): AsyncGenerator<FileEntry> {
-  const input = compose(createReadStream(path), createZstdDecompress());
+  const input = compose(createReadStream(path), createZstdDecompress()).setEncoding('utf8');
   let number = 0;
-  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+  for await (const line of linesOf(input)) {
     number += 1;
     yield parseEntry(line, `reading line ${number} of the file list ${path}`);
   }
+}
+
+/** By line feeds only: Node's readline also splits at what JSON leaves in names as it is, as U+2028. */
+async function* linesOf(pieces: AsyncIterable<string>): AsyncGenerator<string> {
+  let rest = '';
+  for await (const piece of pieces) {
+    const lines = (rest + piece).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  if (rest !== '') yield rest;
 }
 
 function parseEntry(line: string, doing: string): FileEntry {

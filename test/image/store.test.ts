@@ -171,6 +171,7 @@ describe('the list of files', () => {
   const entries: FileEntry[] = [
     { path: '/', type: 'directory', mode: 0o755, uid: 0, gid: 0, size: 0 },
     { path: '/a\nb "é"', type: 'file', mode: 0o4755, uid: 1, gid: 2, size: 3, digest: digestOf('abc') },
+    { path: '/c\u2028d\u0085\re\u2029', type: 'fifo', mode: 0o600, uid: 0, gid: 0, size: 0 },
     { path: '/l', type: 'symlink', mode: 0o777, uid: 0, gid: 0, size: 0, link: 'a' },
   ];
 
