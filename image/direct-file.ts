@@ -96,8 +96,22 @@ export class DirectFile {
 
   /** @throws TargetTooSmall where there are no `length` bytes; ImageIoError */
   async requireSize(length: number): Promise<void> {
-    if (!(await this.hasSize(length)))
-      throw new TargetTooSmall(`${this.path} has less than the ${length} bytes needed`);
+    if (await this.hasSize(length)) return;
+    const found = await this.#sizeBelow(length);
+    throw new TargetTooSmall(
+      `opening ${this.path}: it is too small: expected ${length} bytes or more, found ${found}`,
+    );
+  }
+
+  /** @param most that there are not */
+  async #sizeBelow(most: number): Promise<number> {
+    let [there, missing] = [0, most];
+    while (missing - there > 1) {
+      const middle = Math.floor((there + missing) / 2);
+      if (await this.hasSize(middle)) there = middle;
+      else missing = middle;
+    }
+    return there;
   }
 
   /**

@@ -2,7 +2,7 @@
 import { BadImage } from '../../image/format/errors.ts';
 import { AllSourcesFailed, NotFound, SourceError } from '../../image/source/errors.ts';
 import { BadManifest } from '../../image/transfer/oci-manifest.ts';
-import { CorruptChunk } from '../../image/write/errors.ts';
+import { ChunksNotRead, CorruptChunk } from '../../image/write/errors.ts';
 import { type FailureType, failure } from '../failures.ts';
 
 /**
@@ -19,6 +19,7 @@ export function imageFailure(error: unknown, doing: string): Error | undefined {
 function typeOf(error: unknown): FailureType | undefined {
   if (error instanceof BadImage || error instanceof BadManifest || error instanceof CorruptChunk)
     return 'ImageCorrupt';
+  if (error instanceof ChunksNotRead) return typeOf(error.cause);
   const failures = error instanceof AllSourcesFailed ? error.failures : [error];
   const ofSources = failures.filter((each) => each instanceof SourceError);
   if (ofSources.length === 0) return undefined;

@@ -1,11 +1,11 @@
 /** Reading a whole image where it is, and comparing everything with its digests. Nothing is written. */
 import { createHash, type Hash } from 'node:crypto';
-import { zstdDecompressSync } from 'node:zlib';
 import type { ChunkTable, NumberedChunk } from '../format/chunk-table.ts';
 import { BadImage } from '../format/errors.ts';
 import type { Image, ImagePart } from '../format/read-image.ts';
 import type { ImageSource } from '../source/source.ts';
 import { Fetcher } from '../write/fetcher.ts';
+import { Inflater } from '../write/inflate.ts';
 import { type Packed, packedBytesOf } from '../write/packed.ts';
 import { PackHashes } from './pack-hashes.ts';
 
@@ -33,7 +33,7 @@ const BATCH_CHUNKS = 256;
 /**
  * Compares every chunk, every pack, and each part as a whole with its digest. Memory is bounded, whatever the size.
  * @param image as it was read from the same source
- * @throws BadImage naming the chunk, pack or part; the source's errors
+ * @throws BadImage naming the chunk, pack or part; ChunksNotRead; the source's errors
  */
 export async function verifyImage(
   source: ImageSource,
@@ -61,6 +61,8 @@ async function verifyPart(
 ): Promise<void> {
   const doing = `verifying ${name} of ${source.name}`;
   const fetcher = new Fetcher(source, chunks.packs, { signal });
+  const inflater = new Inflater();
+  const room = Buffer.allocUnsafeSlow(chunks.maxChunkBytes);
   const hash = createHash('sha256');
   let at = 0;
   for await (const { batch, packed } of fetched(fetcher, batchesOf(chunks))) {
@@ -68,7 +70,9 @@ async function verifyPart(
     hashPacks(packs, chunks, packed);
     for (const chunk of batch) {
       hashZeros(hash, chunk.offset - at);
-      hash.update(verifiedBytes(`${doing}: ${named(chunk, chunks)}`, chunk, packed));
+      const raw = room.subarray(0, chunk.length);
+      inflate(`${doing}: ${named(chunk, chunks)}`, chunk, { inflater, packed, raw });
+      hash.update(raw);
       at = chunk.offset + chunk.length;
     }
   }
@@ -134,19 +138,21 @@ function hashZeros(hash: Hash, length: number): void {
 const named = ({ index, offset, pack }: NumberedChunk, { packs }: ChunkTable): string =>
   `chunk ${index} at byte ${offset}, from pack ${packs[pack]?.digest}`;
 
-/** @returns the raw bytes of a chunk */
-function verifiedBytes(doing: string, chunk: NumberedChunk, packed: Packed): Buffer {
+/** Fills `raw` with the verified bytes of a chunk. */
+function inflate(
+  doing: string,
+  chunk: NumberedChunk,
+  { inflater, packed, raw }: { inflater: Inflater; packed: Packed; raw: Buffer },
+): void {
   const { length, sha256 } = chunk;
   const bytes = packedBytesOf(packed, chunk);
   if (!bytes) throw new BadImage(doing, 'it was not among what was fetched');
-  let raw: Buffer;
   try {
-    raw = zstdDecompressSync(bytes, { maxOutputLength: length });
+    inflater.into(bytes, raw);
   } catch (cause) {
     throw new BadImage(doing, `it does not decompress to its ${length} bytes`, { cause });
   }
-  const found = createHash('sha256').update(raw).digest('hex');
-  if (raw.length !== length || found !== sha256)
-    throw new BadImage(doing, 'it has other bytes', { expected: sha256, found });
-  return raw;
+  const expected = `sha256:${sha256}`;
+  const found = `sha256:${createHash('sha256').update(raw).digest('hex')}`;
+  if (found !== expected) throw new BadImage(doing, 'it has other bytes', { expected, found });
 }

@@ -88,7 +88,12 @@ export class PlainRanges {
       if ('bytes' in outcome) return outcome.bytes;
       if ('status' in outcome) throw statusFailure(task, outcome);
       const { foundBytes, expectedBytes, cause } = outcome;
-      const facts = { expected: `${expectedBytes} bytes`, found: `${foundBytes} bytes`, cause };
+      // What was asked for, where not even the head of an answer came; of a file nobody knows.
+      const expected = expectedBytes || task.length;
+      const facts = {
+        ...(expected !== undefined && { expected: `${expected} bytes`, found: `${foundBytes} bytes` }),
+        cause,
+      };
       throw cause instanceof Silence
         ? new Unavailable(task, cause.message, facts)
         : new Interrupted(task, 'the answer ended early', facts);

@@ -194,7 +194,7 @@ function inflated(
   try {
     inflater.into(packed, room);
   } catch (cause) {
-    return new CorruptChunk({ ...facts, found: 'what cannot be decompressed' }, cause);
+    return new CorruptChunk({ ...facts, found: `what does not decompress to its ${length} bytes` }, cause);
   }
   const found = hash('sha256', room, 'hex');
   return found === sha256 ? undefined : new CorruptChunk({ ...facts, found: `sha256:${found}` });

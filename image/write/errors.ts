@@ -1,5 +1,6 @@
 /** Failures of a write, which know their chunk; and how they travel from a worker thread, where only plain errors arrive. */
 import { ImageIoError, TargetTooSmall } from '../io-error.ts';
+import type { AllSourcesFailed, SourceError } from '../source/errors.ts';
 
 /** What is known of bytes that are not what the chunk table says. */
 export interface CorruptFacts {
@@ -36,6 +37,28 @@ export class CorruptChunk extends Error {
     this.source = source;
     this.expected = expected;
     this.found = found;
+  }
+}
+
+/** Chunks that are wanted from one place of a pack did not come. */
+export class ChunksNotRead extends Error {
+  override readonly name = 'ChunksNotRead';
+  /** The first of them, in the chunk table. */
+  readonly chunk: number;
+  /** Where that begins, in bytes from the start of the image. */
+  readonly offset: number;
+
+  /** @param cause what the source said */
+  constructor(
+    first: { readonly index: number; readonly offset: number },
+    others: number,
+    cause: SourceError | AllSourcesFailed,
+  ) {
+    const { index, offset } = first;
+    const more = others > 0 ? ` and ${others} more` : '';
+    super(`fetching chunk ${index} (byte ${offset} of the image)${more}: ${cause.message}`, { cause });
+    this.chunk = index;
+    this.offset = offset;
   }
 }
 

@@ -1,6 +1,8 @@
 /** Fetches the compressed bytes of chunks: neighbours in a pack in one request. */
+import { AllSourcesFailed, SourceError } from '../source/errors.ts';
 import type { BlobDescriptor, ImageSource, RangeOptions } from '../source/source.ts';
 import type { BatchChunk } from './batch.ts';
+import { ChunksNotRead } from './errors.ts';
 import type { Packed } from './packed.ts';
 
 /** Two ranges with less than this between them are fetched as one: that costs less than another request. */
@@ -12,6 +14,7 @@ interface Range {
   readonly pack: number;
   readonly offset: number;
   end: number;
+  readonly chunks: BatchChunk[];
 }
 
 /** Reads from the packs of one part of an image. */
@@ -29,13 +32,18 @@ export class Fetcher {
 
   /**
    * Fetches the bytes of chunks; unverified.
-   * @throws SourceError, AllSourcesFailed
+   * @throws ChunksNotRead
    */
   async fetch(chunks: readonly BatchChunk[]): Promise<Packed> {
     return await Promise.all(
-      rangesOf(chunks).map(async ({ pack, offset, end }) => {
-        const data = await this.#source.range(this.#pack(pack), offset, end - offset, this.#options);
-        return { pack, offset, bytes: ownBytes(data) };
+      rangesOf(chunks).map(async (range) => {
+        const { pack, offset, end } = range;
+        try {
+          const data = await this.#source.range(this.#pack(pack), offset, end - offset, this.#options);
+          return { pack, offset, bytes: ownBytes(data) };
+        } catch (error) {
+          throw notRead(range, error);
+        }
       }),
     );
   }
@@ -68,16 +76,25 @@ function ownBytes(data: Buffer): Uint8Array<ArrayBuffer> {
     : new Uint8Array(data);
 }
 
+/** What a source says names a range of a pack: which chunks that is, it cannot know. */
+function notRead({ chunks }: Range, error: unknown): unknown {
+  const isOfSource = error instanceof SourceError || error instanceof AllSourcesFailed;
+  const [first, ...others] = chunks.toSorted((a, b) => a.offset - b.offset);
+  return isOfSource && first ? new ChunksNotRead(first, others.length, error) : error;
+}
+
 function rangesOf(chunks: readonly BatchChunk[]): readonly Range[] {
   const ranges: Range[] = [];
   const byPlace = chunks.toSorted((a, b) => a.pack - b.pack || a.packedOffset - b.packedOffset);
-  for (const { pack, packedOffset: offset, packedLength } of byPlace) {
+  for (const chunk of byPlace) {
+    const { pack, packedOffset: offset, packedLength } = chunk;
     const last = ranges.at(-1);
     const end = offset + packedLength;
     // Equal chunks share one place.
-    if (last?.pack === pack && offset - last.end <= MAX_GAP_BYTES && end - last.offset <= MAX_RANGE_BYTES)
+    if (last?.pack === pack && offset - last.end <= MAX_GAP_BYTES && end - last.offset <= MAX_RANGE_BYTES) {
       last.end = Math.max(last.end, end);
-    else ranges.push({ pack, offset, end });
+      last.chunks.push(chunk);
+    } else ranges.push({ pack, offset, end, chunks: [chunk] });
   }
   return ranges;
 }

@@ -1,5 +1,8 @@
 /** Decompresses chunks into memory that is there already. */
 import { constants, createZstdDecompress, zstdDecompressSync } from 'node:zlib';
+import { MAX_WINDOW_BYTES } from '../format/limits.ts';
+
+const params = { [constants.ZSTD_d_windowLogMax]: Math.log2(MAX_WINDOW_BYTES) };
 
 /**
  * What Node's own zstdDecompressSync() is made of (lib/zlib.js, processChunkSync): not documented, and the only way to say where
@@ -41,12 +44,16 @@ export class Inflater {
   }
 
   /**
-   * Decompresses a zstd frame into a buffer of exactly its size. Of a longer one the beginning is there: the hash of a chunk tells.
-   * @throws Error where the frame is broken, or too short
+   * Decompresses a zstd frame into a buffer of exactly its size. No more memory is taken, whatever the frame holds.
+   * @throws Error where the frame is broken, has fewer bytes or more, or where something follows it
    */
   into(packed: Uint8Array, room: Buffer): void {
     if (!this.inPlace) {
-      const raw = zstdDecompressSync(packed, { maxOutputLength: room.length, chunkSize: room.length });
+      const raw = zstdDecompressSync(packed, {
+        maxOutputLength: room.length,
+        chunkSize: room.length,
+        params,
+      });
       if (raw.copy(room) !== room.length) throw new Error(`it has only ${raw.length} bytes`);
       return;
     }
@@ -61,12 +68,14 @@ export class Inflater {
       throw new Error(this.#failure);
     }
     handle.reset();
-    const left = state[0] ?? room.length;
+    const [left = room.length, following = packed.length] = state;
     if (left > 0) throw new Error(`it has only ${room.length - left} bytes`);
+    // A frame whose last byte found no room is not used up, nor is what comes after a frame.
+    if (following > 0) throw new Error(`it has more than ${room.length} bytes, or something follows it`);
   }
 
   #make(): Decompressor | undefined {
-    const stream: object = createZstdDecompress();
+    const stream: object = createZstdDecompress({ params });
     if (!hasHandle(stream)) return undefined;
     const { _handle: handle, _writeState: state } = stream;
     // Node's own would destroy the stream, which is nobody's.

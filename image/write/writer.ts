@@ -23,7 +23,7 @@ const FIRST_BYTES = 64 << 10;
 
 /**
  * Writes all of a part.
- * @throws TargetTooSmall before anything is written; CorruptChunk before a wrong byte is; SourceError, AllSourcesFailed, ImageIoError.
+ * @throws TargetTooSmall before anything is written; CorruptChunk before a wrong byte is; ChunksNotRead, ImageIoError.
  *   After a failure nothing boots from the target, and a further call goes on from what was flushed.
  */
 export async function writeImage(request: WriteRequest): Promise<WriteReport> {

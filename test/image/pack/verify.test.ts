@@ -10,7 +10,9 @@ import { verifyImage } from '../../../image/inspect/verify-image.ts';
 import type { ImageSource } from '../../../image/source/source.ts';
 import { openSource } from '../../../image/transfer/open.ts';
 import { folderWith } from '../servers/folder.ts';
+import { BAD_FRAMES } from '../write/bad-frames.ts';
 import { packSample, type SampleImage } from '../write/sample-image.ts';
+import { bytesOf, toldBy } from '../write/writing.ts';
 
 const KIB = 2 ** 10;
 /** Data, zeros, data that comes twice, and an end beside the blocks. */
@@ -106,6 +108,19 @@ describe('refuses', () => {
       writeFileSync(pack.path, good);
       await expect(verifyImage(source, image)).resolves.toBeDefined();
     });
+  });
+
+  it.each(BAD_FRAMES)('a frame with %s, naming pack and chunk', async (_, make, says) => {
+    const at = 128 * KIB;
+    const frameOf = (data: Buffer, offset: number) => (offset === at ? make(data) : undefined);
+    const sample = packSample(bytesOf('a'), folderWith(), { frameOf });
+    const source = openSource([`oci:${sample.folder}`]);
+    const error = await verifyImage(source, await readImage(source)).catch((caught: unknown) => caught);
+    await source.close();
+    expect(error).toBeInstanceOf(BadImage);
+    const said = toldBy(error);
+    expect(said).toContain(`chunk 2 at byte ${at}, from pack ${sample.packs[0]?.digest}: `);
+    expect(said).toMatch(says);
   });
 
   it('a whole of another digest, though every chunk is right', async () => {

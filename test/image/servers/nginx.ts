@@ -6,11 +6,11 @@ import type { Certificates } from './certificates.ts';
 import { folderWith } from './folder.ts';
 import { startServer } from './process.ts';
 
-/** @returns the server's address, and its access log */
+/** @returns the server's address, its access log, and how it is ended */
 export async function startNginx(
   root: string,
   { tls, location = '' }: { tls?: Certificates; location?: string } = {},
-): Promise<{ url: string; log: string }> {
+): Promise<{ url: string; log: string; stop: () => Promise<void> }> {
   const folder = folderWith();
   const port = await freePort();
   const log = join(folder, 'access.log');
@@ -32,6 +32,10 @@ export async function startNginx(
        }
      }`,
   );
-  await startServer('nginx', ['-c', join(folder, 'nginx.conf'), '-e', join(folder, 'error.log')], port);
-  return { url: `${tls ? 'https' : 'http'}://127.0.0.1:${port}`, log };
+  const stop = await startServer(
+    'nginx',
+    ['-c', join(folder, 'nginx.conf'), '-e', join(folder, 'error.log')],
+    port,
+  );
+  return { url: `${tls ? 'https' : 'http'}://127.0.0.1:${port}`, log, stop };
 }

@@ -6,9 +6,14 @@ import { atEnd } from './at-end.ts';
 
 /**
  * Starts a server and waits until it listens.
+ * @returns ends it before the test file does
  * @throws Error with what it said, where it ended instead
  */
-export async function startServer(program: string, args: readonly string[], port: number): Promise<void> {
+export async function startServer(
+  program: string,
+  args: readonly string[],
+  port: number,
+): Promise<() => Promise<void>> {
   const child = execa(program, args, { reject: false, all: true, stdin: 'ignore' });
   let said: string | undefined;
   child.then(
@@ -17,14 +22,16 @@ export async function startServer(program: string, args: readonly string[], port
     },
     () => undefined,
   );
-  atEnd(async () => {
+  const stop = async (): Promise<void> => {
     child.kill('SIGTERM');
     await child;
-  });
+  };
+  atEnd(stop);
   while (!(await isListening(port))) {
     if (said !== undefined) throw new Error(`starting ${program}: it ended: ${said}`);
     await sleep(50);
   }
+  return stop;
 }
 
 function isListening(port: number): Promise<boolean> {

@@ -10,6 +10,7 @@ import { encodeManifest } from '../../../image/format/manifest.ts';
 import type { BlobDescriptor } from '../../../image/source/source.ts';
 
 const BLOCK_BYTES = 4096;
+const ZEROS = Buffer.alloc(BLOCK_BYTES);
 
 /** An image and where it lies. */
 export interface SampleImage {
@@ -19,14 +20,19 @@ export interface SampleImage {
   readonly packs: readonly (BlobDescriptor & { readonly path: string })[];
 }
 
-/** A frame is made of a chunk of the bytes, which begins there. */
-export type FrameOf = (data: Buffer, offset: number) => Buffer;
+/** Makes the frame of a chunk of the bytes that begins there; undefined for a usual one. */
+export type FrameOf = (data: Buffer, offset: number) => Buffer | undefined;
 
 /** Packs bytes into a layout folder, which may hold other images. */
 export function packSample(
   raw: Buffer,
   folder: string,
-  { tag = 'latest', chunkBytes = 64 << 10, packs: packCount = 1, frameOf = plainFrame } = {},
+  {
+    tag = 'latest',
+    chunkBytes = 64 << 10,
+    packs: packCount = 1,
+    frameOf = (() => undefined) as FrameOf,
+  } = {},
 ): SampleImage {
   const blobs = join(folder, 'blobs/sha256');
   mkdirSync(blobs, { recursive: true });
@@ -75,8 +81,6 @@ export function packSample(
   };
 }
 
-const plainFrame: FrameOf = (data) => zstdCompressSync(data);
-
 /** Chunks end at runs of zero blocks, which belong to none. */
 function chunked(
   raw: Buffer,
@@ -94,7 +98,7 @@ function chunked(
       continue;
     }
     const pack = Math.min(packCount - 1, Math.floor((start * packCount) / raw.length));
-    const frame = frameOf(data, start);
+    const frame = frameOf(data, start) ?? zstdCompressSync(data);
     const packedOffset = ends[pack] ?? 0;
     frames[pack]?.push(frame);
     ends[pack] = packedOffset + frame.length;
@@ -111,7 +115,7 @@ function chunked(
 }
 
 const isZeroBlock = (raw: Buffer, at: number): boolean =>
-  raw.subarray(at, at + BLOCK_BYTES).every((byte) => byte === 0);
+  ZEROS.subarray(0, Math.min(BLOCK_BYTES, raw.length - at)).equals(raw.subarray(at, at + BLOCK_BYTES));
 
 const sha256 = (bytes: Buffer): Digest => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 

@@ -93,3 +93,10 @@ export async function startOf(path: string, length = 64 << 10): Promise<Buffer> 
   for await (const piece of createReadStream(path, { end: length - 1 })) pieces.push(piece);
   return Buffer.concat(pieces);
 }
+
+/** The error's message with those of its causes, as people see it. */
+export function toldBy(error: unknown): string {
+  const messages: string[] = [];
+  for (let at = error; at instanceof Error; at = at.cause) messages.push(at.message);
+  return messages.join('\n');
+}
