@@ -1,8 +1,8 @@
 /** Images of the store for machines: all blobs by their digests, and each image as an OCI layout (image-spec v1.1, image-layout.md). */
 import send from '@fastify/send';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { ImageStore } from '../image/store.ts';
 import { OCI_MANIFEST } from '../image/transfer/oci-manifest.ts';
+import { ImageStore } from '../store/store.ts';
 
 const OCI_INDEX = 'application/vnd.oci.image.index.v1+json';
 const HEX = /^[0-9a-f]{64}$/;

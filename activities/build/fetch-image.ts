@@ -1,15 +1,16 @@
 /** An image that was built elsewhere, into the store. */
-import { type Fetched, fetchToStore } from '../../image/fetch-to-store.ts';
+
 import { BadImage } from '../../image/format/errors.ts';
-import type { ImageRecord } from '../../image/image-record.ts';
 import { BadKey, parsePublicKey } from '../../image/signature/public-key.ts';
 import { NotTrusted } from '../../image/signature/verify.ts';
 import { AllSourcesFailed, SourceError } from '../../image/source/errors.ts';
 import { BadReference, formatReference, parseReference } from '../../image/source/reference.ts';
-import type { ImageStore } from '../../image/store.ts';
 import { BadManifest } from '../../image/transfer/oci-manifest.ts';
 import { openSource } from '../../image/transfer/open.ts';
 import type { ManifestImage } from '../../manifest/schema/manifest.ts';
+import { type Fetched, fetchToStore } from '../../store/fetch-to-store.ts';
+import type { ImageRecord } from '../../store/image-record.ts';
+import type { ImageStore } from '../../store/store.ts';
 import { type FailureType, failure } from '../failures.ts';
 import { reportProgress } from '../progress.ts';
 import { type BuildWork, removeFiles } from './place.ts';

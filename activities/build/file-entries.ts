@@ -1,5 +1,5 @@
 /** The list of files as the container's find(1) and sha256sum(1) wrote it. */
-import type { FileEntry } from '../../image/file-list.ts';
+import type { FileEntry } from '../../store/file-list.ts';
 
 /** What find(1) calls the types of files, `-printf %y`. */
 const TYPES: Readonly<Record<string, FileEntry['type']>> = {

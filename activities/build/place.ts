@@ -6,9 +6,9 @@ import type { Engine } from '../../host/engine/connect.ts';
 import { removeContainer } from '../../host/engine/run.ts';
 import { tryLock } from '../../host/lock.ts';
 import type { StatePaths } from '../../host/state.ts';
-import { ImageStore } from '../../image/store.ts';
 import type { Digest } from '../../manifest/schema/common.ts';
 import type { ManifestImage } from '../../manifest/schema/manifest.ts';
+import { ImageStore } from '../../store/store.ts';
 import type { BuildLog } from './build-log.ts';
 
 /** What belongs to the build of one image; a second build of it waits for the lock. */

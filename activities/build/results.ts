@@ -1,8 +1,8 @@
 /** What the builder container left, made into the files of the store. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writeFileList } from '../../image/file-list.ts';
 import type { ManifestImage } from '../../manifest/schema/manifest.ts';
+import { writeFileList } from '../../store/file-list.ts';
 import { fileEntries } from './file-entries.ts';
 import { parseLicences } from './licences.ts';
 import { parsePackages } from './package-table.ts';

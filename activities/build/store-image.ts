@@ -1,9 +1,10 @@
 /** Putting the results of a build into the store. */
-import type { ImageRecord } from '../../image/image-record.ts';
-import type { ImageStore } from '../../image/store.ts';
-import { storeRoot } from '../../image/store-root.ts';
+
 import type { Digest } from '../../manifest/schema/common.ts';
 import type { ManifestImage } from '../../manifest/schema/manifest.ts';
+import type { ImageRecord } from '../../store/image-record.ts';
+import type { ImageStore } from '../../store/store.ts';
+import { storeRoot } from '../../store/store-root.ts';
 import type { Results } from './results.ts';
 
 /**

@@ -1,6 +1,7 @@
 /** Files that belong to an image and are on none of its disks. */
-import type { AttachmentName } from '../../image/install-content.ts';
+
 import { parseOciManifest } from '../../image/transfer/oci-manifest.ts';
+import type { AttachmentName } from '../../store/install-content.ts';
 import type { ImageRef } from '../contract.ts';
 import { failure } from '../failures.ts';
 import { imageFailure } from './failures.ts';

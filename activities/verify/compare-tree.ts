@@ -3,7 +3,7 @@ import type { Stats } from 'node:fs';
 import { lstat, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { digestOfFile } from '../../image/digest.ts';
-import type { FileEntry } from '../../image/file-list.ts';
+import type { FileEntry } from '../../store/file-list.ts';
 import type { Expected, ExpectedFiles } from './expected-files.ts';
 
 /** One way in which the disk is not what it shall be. */

@@ -1,5 +1,5 @@
 /** What every path of the installed system shall be: the image's list, with the changes of this machine. */
-import type { FileEntry } from '../../image/file-list.ts';
+import type { FileEntry } from '../../store/file-list.ts';
 import { failure } from '../failures.ts';
 import type { Description } from '../personalise/entry.ts';
 

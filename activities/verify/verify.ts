@@ -2,8 +2,8 @@
 import { readdir } from 'node:fs/promises';
 import { posix } from 'node:path';
 import { Context } from '@temporalio/activity';
-import { readFileList } from '../../image/file-list.ts';
 import type { Digest } from '../../manifest/schema/common.ts';
+import { readFileList } from '../../store/file-list.ts';
 import { withDesiredEsp } from '../bootloader/desired-esp.ts';
 import { Esp } from '../bootloader/esp.ts';
 import type { DiskStep, ImageRef, VerifyResult } from '../contract.ts';

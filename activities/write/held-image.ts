@@ -6,9 +6,9 @@ import { log } from '@temporalio/activity';
 import { z } from 'zod';
 import { digestSchema } from '../../image/digest-schema.ts';
 import { type ImagePart, readImage } from '../../image/format/read-image.ts';
-import { ROOT_PART } from '../../image/install-content.ts';
 import type { Digest } from '../../manifest/schema/common.ts';
 import type { ManifestPartition } from '../../manifest/schema/manifest.ts';
+import { ROOT_PART } from '../../store/install-content.ts';
 import { type NotedDisk, readNote, writeNote } from '../disk/head-note.ts';
 import type { ImageLibrary } from '../images/library.ts';
 

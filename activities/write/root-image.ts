@@ -1,7 +1,7 @@
 /** The image of the root filesystem, and the partition that it belongs onto. */
 import { type ImagePart, readImage } from '../../image/format/read-image.ts';
-import { ROOT_PART } from '../../image/install-content.ts';
 import type { ImageSource } from '../../image/source/source.ts';
+import { ROOT_PART } from '../../store/install-content.ts';
 import type { DiskStep, ImageRef } from '../contract.ts';
 import { type Disk, openDisk, openPartition, rootPartition } from '../disk/disk.ts';
 import { failure } from '../failures.ts';

@@ -20,7 +20,7 @@ export async function resolveStored(reference: string): Promise<string> {
       `reading ${reference}: after store: come the first digits of a digest, at least ${MIN_DIGITS}`,
       { remedy },
     );
-  const { ImageStore } = await import('../../image/store.ts');
+  const { ImageStore } = await import('../../store/store.ts');
   const { store: folder } = statePaths();
   const records = await new ImageStore(folder).list();
   const found = records.filter(({ imageDigest }) => imageDigest.startsWith(`sha256:${wanted}`));

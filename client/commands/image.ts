@@ -1,7 +1,7 @@
 /** `iguana image`: disk images as files, and the images in the store. */
 import { type Command, Option } from 'commander';
 import { statePaths } from '../../host/state.ts';
-import type { ImageStore } from '../../image/store.ts';
+import type { ImageStore } from '../../store/store.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { formatBytes, formatTime, shortDigest } from '../output/format.ts';
 import type { Output } from '../output/output.ts';
@@ -143,6 +143,6 @@ async function imagesInUse(): Promise<ReadonlySet<string>> {
 }
 
 async function store(): Promise<ImageStore> {
-  const { ImageStore } = await import('../../image/store.ts');
+  const { ImageStore } = await import('../../store/store.ts');
   return new ImageStore(statePaths().store);
 }

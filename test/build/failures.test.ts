@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { ImageStore } from '../../image/store.ts';
 import type { ManifestImage } from '../../manifest/schema/manifest.ts';
+import { ImageStore } from '../../store/store.ts';
 import { type Builder, failureOf, imageOf, makeBuilder, tinyImage } from './harness/images.ts';
 import { leftovers } from './harness/leftovers.ts';
 import { foreignKey } from './harness/openpgp.ts';

@@ -8,8 +8,8 @@ import { CancelledFailure } from '@temporalio/common';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { removeLeftBuilds } from '../../activities/build/index.ts';
 import { openEngine } from '../../host/engine/open.ts';
-import { ImageStore } from '../../image/store.ts';
 import type { ManifestImage } from '../../manifest/schema/manifest.ts';
+import { ImageStore } from '../../store/store.ts';
 import { type Builder, imageOf, makeBuilder } from './harness/images.ts';
 import { leftovers } from './harness/leftovers.ts';
 

@@ -14,6 +14,7 @@ const MODULES = {
   'workflows/w.ts': 'export const w = 1;\n',
   'host/h.ts': 'export const h = 1;\n',
   'image/i.ts': 'export const i = 1;\n',
+  'store/s.ts': 'export const s = 1;\n',
 };
 let folder: string;
 
@@ -56,6 +57,8 @@ test('what the table allows passes', async () => {
     'workflows/x.ts': "import type { A } from '../activities/a.ts';\nexport type X = A;\n",
     'activities/x.ts': "import { h } from '../host/h.ts';\nexport const x = h;\n",
     'client/x.ts': "import { name } from '../workflows/api.ts';\nexport const x = name;\n",
+    'store/x.ts': "import { i } from '../image/i.ts';\nexport const x = i;\n",
+    'gateway/x.ts': "import { s } from '../store/s.ts';\nexport const x = s;\n",
   };
   expect(await check(files)).toEqual({ status: 0, broken: [] });
 });
@@ -65,6 +68,8 @@ test('everything else fails, by file and rule', async () => {
     'workflows/activity.ts': "import { a } from '../activities/a.ts';\nexport const x = a;\n",
     'workflows/host.ts': "import { h } from '../host/h.ts';\nexport const x = h;\n",
     'workflows/schema.ts': "import { z } from 'zod';\nexport const x = z;\n",
+    'image/store.ts': "import type { s } from '../store/s.ts';\nexport type X = typeof s;\n",
+    'store/host.ts': "import { h } from '../host/h.ts';\nexport const x = h;\n",
     'manifest/image.ts': "import { i } from '../image/i.ts';\nexport const x = i;\n",
     'manifest/type.ts': "import type { A } from '../activities/a.ts';\nexport type X = A;\n",
     'host/manifest.ts': "import { m } from '../manifest/m.ts';\nexport const x = m;\n",
@@ -75,8 +80,10 @@ test('everything else fails, by file and rule', async () => {
     'client/workflow.ts client-values',
     'host/manifest.ts host-values',
     'host/missing.ts resolvable',
+    'image/store.ts image-types',
     'manifest/image.ts manifest-values',
     'manifest/type.ts manifest-types',
+    'store/host.ts store-values',
     'workflows/activity.ts workflows-values',
     'workflows/host.ts workflows-values',
     'workflows/schema.ts no-zod-in-workflows',

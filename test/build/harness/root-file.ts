@@ -2,9 +2,9 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { ImageRecord } from '../../../image/image-record.ts';
 import { unpackPart } from '../../../image/pack/unpack.ts';
-import type { ImageStore } from '../../../image/store.ts';
+import type { ImageRecord } from '../../../store/image-record.ts';
+import type { ImageStore } from '../../../store/store.ts';
 
 /** @returns its path, in a folder of its own that the caller removes */
 export async function rootFile(

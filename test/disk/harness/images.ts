@@ -3,8 +3,8 @@ import { createHash } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ImageRef } from '../../../activities/contract.ts';
-import { ImageStore } from '../../../image/store.ts';
-import { storeRoot } from '../../../image/store-root.ts';
+import { ImageStore } from '../../../store/store.ts';
+import { storeRoot } from '../../../store/store-root.ts';
 import type { Agent } from './agent.ts';
 
 /** An image that a case asks for. */

@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ImageRef } from '../../../activities/contract.ts';
-import { type FileEntry, writeFileList } from '../../../image/file-list.ts';
-import type { Blob } from '../../../image/image-record.ts';
-import { ImageStore } from '../../../image/store.ts';
-import { storeRoot } from '../../../image/store-root.ts';
+import { type FileEntry, writeFileList } from '../../../store/file-list.ts';
+import type { Blob } from '../../../store/image-record.ts';
+import { ImageStore } from '../../../store/store.ts';
+import { storeRoot } from '../../../store/store-root.ts';
 import type { Agent } from '../../disk/harness/agent.ts';
 import { debianTree, ENTRY_TOKEN } from './debian-tree.ts';
 

@@ -1,7 +1,7 @@
 /** The next install of a disk: what it holds of the last image is found by hash, be it moved, and only the rest is written. */
 import { copyFile, rm, writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import type { ImageStore } from '../../../../image/store.ts';
+import type { ImageStore } from '../../../../store/store.ts';
 import type { Agent } from '../../harness/agent.ts';
 import { CASE_TIMEOUT_MS, newCase, prepare, rootOf, useAgent } from '../../harness/case.ts';
 import { type StoredImage, storeImage, storeOf, storeRaw } from '../../harness/images.ts';

@@ -2,13 +2,13 @@
 import { createHash } from 'node:crypto';
 import { open, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import { digestOfFile } from './digest.ts';
-import { errorCode, ImageIoError } from './io-error.ts';
-import { type Task, WrongContent } from './source/errors.ts';
-import type { BlobDescriptor, ManifestBytes } from './source/source.ts';
+import { digestOfFile } from '../image/digest.ts';
+import { errorCode, ImageIoError } from '../image/io-error.ts';
+import { type Task, WrongContent } from '../image/source/errors.ts';
+import type { BlobDescriptor, ManifestBytes } from '../image/source/source.ts';
+import { onePiece } from '../image/transfer/blob-stream.ts';
+import type { ImageTarget } from '../image/transfer/target.ts';
 import type { ImageStore } from './store.ts';
-import { onePiece } from './transfer/blob-stream.ts';
-import type { ImageTarget } from './transfer/target.ts';
 
 /** Takes blobs into a store. The image is there when the caller has committed its record. */
 export class StoreTarget implements ImageTarget {

@@ -1,6 +1,6 @@
 /** What an image must hold so that an install can use it: the root filesystem, and the files that belong to it. */
-import { BadImage } from './format/errors.ts';
-import type { Image, ImagePart } from './format/read-image.ts';
+import { BadImage } from '../image/format/errors.ts';
+import type { Image, ImagePart } from '../image/format/read-image.ts';
 import { type Blob, type ImageRecord, imageRecordSchema } from './image-record.ts';
 
 /** Name of the part. */

@@ -4,13 +4,13 @@
  */
 import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Digest, digestOfFile } from './digest.ts';
-import { type Image, readImage } from './format/read-image.ts';
+import { type Digest, digestOfFile } from '../image/digest.ts';
+import { type Image, readImage } from '../image/format/read-image.ts';
+import { errorCode, ImageIoError } from '../image/io-error.ts';
+import type { ImageSource } from '../image/source/source.ts';
+import { LayoutSource } from '../image/transfer/layout-source.ts';
+import { OCI_MANIFEST } from '../image/transfer/oci-manifest.ts';
 import { type Blob, blobsOf, type ImageRecord, imageRecordSchema } from './image-record.ts';
-import { errorCode, ImageIoError } from './io-error.ts';
-import type { ImageSource } from './source/source.ts';
-import { LayoutSource } from './transfer/layout-source.ts';
-import { OCI_MANIFEST } from './transfer/oci-manifest.ts';
 
 /** What a collection of garbage removed, or would remove. */
 export interface Garbage {

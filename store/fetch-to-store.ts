@@ -1,17 +1,17 @@
 /** An image that was built elsewhere into the store: verified before the first byte of it is kept. */
 import { mkdir } from 'node:fs/promises';
 import { z } from 'zod';
-import type { Digest } from './digest.ts';
-import { BadImage } from './format/errors.ts';
-import { readImage } from './format/read-image.ts';
+import type { Digest } from '../image/digest.ts';
+import { BadImage } from '../image/format/errors.ts';
+import { readImage } from '../image/format/read-image.ts';
+import type { PublicKey } from '../image/signature/public-key.ts';
+import { verifySignature } from '../image/signature/verify.ts';
+import type { ImageSource } from '../image/source/source.ts';
+import { copyImage } from '../image/transfer/copy.ts';
 import type { ImageOrigin, ImageRecord } from './image-record.ts';
 import { installContent } from './install-content.ts';
-import type { PublicKey } from './signature/public-key.ts';
-import { verifySignature } from './signature/verify.ts';
-import type { ImageSource } from './source/source.ts';
 import type { ImageStore } from './store.ts';
 import { StoreTarget } from './store-target.ts';
-import { copyImage } from './transfer/copy.ts';
 
 /** Which image, and whom to trust. */
 export interface Wanted {

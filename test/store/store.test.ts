@@ -2,12 +2,12 @@ import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../image/digest.ts';
-import { type FileEntry, readFileList, writeFileList } from '../../image/file-list.ts';
-import type { Blob, ImageRecord } from '../../image/image-record.ts';
-import { ImageStore } from '../../image/store.ts';
-import { storeRoot } from '../../image/store-root.ts';
-import { folderWith } from './servers/folder.ts';
-import { bytesOf } from './write/writing.ts';
+import { type FileEntry, readFileList, writeFileList } from '../../store/file-list.ts';
+import type { Blob, ImageRecord } from '../../store/image-record.ts';
+import { ImageStore } from '../../store/store.ts';
+import { storeRoot } from '../../store/store-root.ts';
+import { folderWith } from '../image/servers/folder.ts';
+import { bytesOf } from '../image/write/writing.ts';
 
 async function blob(store: ImageStore, content: string): Promise<Blob> {
   const path = join(store.workFolder, `work-${content}`);

@@ -1,6 +1,6 @@
 /** What the store keeps of an image beside its blobs. */
 import { z } from 'zod';
-import { digestSchema } from './digest-schema.ts';
+import { digestSchema } from '../image/digest-schema.ts';
 
 const blobSchema = z.strictObject({ digest: digestSchema, sizeBytes: z.number().int().nonnegative() });
 

@@ -1,12 +1,12 @@
 /** A root filesystem into the store, as an Iguana image of one part with what an install needs beside it. */
 import { join } from 'node:path';
+import { packImage } from '../image/pack/pack-image.ts';
+import { readRaw } from '../image/pack/raw-input.ts';
+import { blobPath } from '../image/transfer/layout-source.ts';
+import { LayoutTarget } from '../image/transfer/layout-target.ts';
 import type { ImageRecord } from './image-record.ts';
 import { ATTACHMENT_NAMES, ROOT_PART } from './install-content.ts';
-import { packImage } from './pack/pack-image.ts';
-import { readRaw } from './pack/raw-input.ts';
 import type { ImageStore } from './store.ts';
-import { blobPath } from './transfer/layout-source.ts';
-import { LayoutTarget } from './transfer/layout-target.ts';
 
 /** Of zstd. What is built here is written here, often once: the time of a higher level would not come back. */
 const LEVEL = 3;
