@@ -1,5 +1,6 @@
 /** What has its own servers, folders and targets, and nothing else. */
-const BESIDE_OTHERS = /\/test\/(?:manifest|workflows|gateway|codec|replay|initrd|machine|image|client)\//;
+const BESIDE_OTHERS =
+  /\/test\/(?:manifest|workflows|gateway|codec|replay|initrd|machine|image|store|client)\//;
 /** One container with all disks of the host, in which these work. */
 const DISKS = /\/test\/(?:disk|personalise|probe)\//;
 /** Containers that download and compress. */
