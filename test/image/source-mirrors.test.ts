@@ -157,8 +157,10 @@ describe('several places', () => {
 
   it('that gave wrong bytes are not asked for this blob again', async () => {
     const wrong = await faulty(() => 'flipped');
-    await using source = mirrored([wrong.url, good]);
-    expect((await source.range(layout.pack, 0, 2 * LENGTH)).equals(wanted())).toBe(false);
+    // On a busy machine it must not be given up before it has given them.
+    await using source = mirrored([wrong.url, good], { patienceMs: PATIENT_MS }, PATIENT_MS);
+    const right = layout.pack.bytes.subarray(0, 2 * LENGTH);
+    expect((await source.range(layout.pack, 0, right.length)).equals(right)).toBe(false);
     // A chunk within what was read at once.
     expect(source.reject(layout.pack, 4096, 4096)).toBe(true);
     expect((await source.range(layout.pack, 0, LENGTH)).equals(wanted())).toBe(true);

@@ -18,6 +18,8 @@ const LAST = IMAGE.packs.at(-1);
 const isPack = ({ path }: Asked): boolean => IMAGE.packs.some((pack) => pack.path.endsWith(path));
 const isLastPack = ({ path }: Asked): boolean => LAST?.path.endsWith(path) === true;
 
+const isSlow = (fault: Fault): boolean => /silence|delayMs/.test(JSON.stringify(fault));
+
 const BYTES = /; expected \d+ bytes, found \d+ bytes/.source;
 
 const FAULTS: readonly (readonly [string, Fault, RegExp])[] = [
@@ -53,7 +55,7 @@ describe.each(FAULTS)('a server that %s in the middle', (_, fault, says) => {
     );
     const target = noise(LONG.length);
     const before = readFileSync(target);
-    const idleTimeoutMs = JSON.stringify(fault).includes('silence') ? SHORT_MS : PATIENT_MS;
+    const idleTimeoutMs = isSlow(fault) ? SHORT_MS : PATIENT_MS;
     const { error, flushed } = await attempt({ references: [url], target, idleTimeoutMs });
     expect(error).toBeInstanceOf(ChunksNotRead);
     const said = toldBy(error);
@@ -159,9 +161,9 @@ describe('a mirror is left in the middle of a write', () => {
     const { error } = await attempt({
       references: [first.url, second.url],
       target,
-      patienceMs: 200,
+      patienceMs: isSlow(fault) ? SHORT_MS : PATIENT_MS,
       // Patience with one place ends before a connection is given up.
-      idleTimeoutMs: PATIENT_MS,
+      idleTimeoutMs: 2 * PATIENT_MS,
     });
     expect(error).toBeUndefined();
     expect(await sha256sum(target)).toBe(sha256(LONG));
