@@ -6,7 +6,7 @@ import { ChunksNotRead } from './errors.ts';
 import type { Packed } from './packed.ts';
 
 /** Two ranges with less than this between them are fetched as one: that costs less than another request. */
-const MAX_GAP_BYTES = 32 << 10;
+const MAX_GAP_BYTES = 8 << 10;
 /** One request asks for so much at most: memory, and what is lost when it fails. */
 const MAX_RANGE_BYTES = 8 << 20;
 
