@@ -3,8 +3,8 @@
  *
  * The reference image is written by a process that gets SIGKILL at 10, 50, 90 and 99 %, then by another one that is told what the
  * first had said to be flushed. Counted is what both together took more than a write that nobody disturbs: bytes that the server
- * sent, by its own account, and bytes that the kernel wrote to the loop device; and how long the second process took. The result is
- * compared with the source.
+ * sent, by its own account, and bytes that the kernel wrote to the loop device; how long the second process took, and for how long of that it found
+ * what the first had written, by hash. The result is compared with the source.
  */
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -24,11 +24,13 @@ const { values: options } = parseArgs({
   options: { json: { type: 'boolean', default: false } },
 });
 
-type Told = Pick<WriteProgress, 'doneBytes' | 'totalBytes' | 'flushed'>;
+type Told = Pick<WriteProgress, 'doneBytes' | 'totalBytes' | 'flushed' | 'kept'>;
 
 interface Run {
   readonly last: Told | undefined;
   readonly report: WriteReport | undefined;
+  /** From the first progress to the last one that found more on the disk. */
+  readonly hashingSeconds: number;
 }
 
 async function run(child: ChildOptions, isOver: (told: Told) => boolean = () => false): Promise<Run> {
@@ -39,13 +41,20 @@ async function run(child: ChildOptions, isOver: (told: Told) => boolean = () => 
   });
   let last: Told | undefined;
   let report: WriteReport | undefined;
+  let start: number | undefined;
+  let hashingSeconds = 0;
   for await (const line of process_) {
     const said = JSON.parse(line);
-    last = said.progress ?? last;
+    if (said.progress) {
+      const now = performance.now();
+      start ??= now;
+      if (said.progress.kept > (last?.kept ?? 0)) hashingSeconds = (now - start) / 1000;
+      last = said.progress;
+    }
     report = said.report ?? report;
     if (said.progress && isOver(said.progress)) process_.kill('SIGKILL');
   }
-  return { last, report };
+  return { last, report, hashingSeconds };
 }
 
 /** Bytes written to a device since it was made: sectors of 512 bytes, seventh field of its statistics (iostats.rst). */
@@ -86,18 +95,20 @@ try {
           ({ doneBytes, totalBytes }) => doneBytes >= (totalBytes * percent) / 100,
         );
         const flushed: readonly ByteRange[] = killed.last?.flushed ?? [];
-        return (await run({ reference, target, flushed })).report;
+        return await run({ reference, target, flushed });
       });
       await requireEqual(image.raw, target, image.sizeBytes);
       return done;
     });
-    if (!both.result) throw new Error(`going on after ${percent} %: there is no report`);
-    const { kept: keptBytes, seconds } = both.result;
+    const { report, hashingSeconds } = both.result;
+    if (!report) throw new Error(`going on after ${percent} %: there is no report`);
+    const { kept: keptBytes, seconds } = report;
     const result = {
       percent,
       sentAgain: both.sentBytes / whole.sentBytes - 1,
       writtenAgain: both.writtenBytes / whole.writtenBytes - 1,
       keptBytes,
+      hashingSeconds,
       seconds,
       wholeSeconds,
     };
@@ -107,6 +118,7 @@ try {
       'fetched again': percents(result.sentAgain),
       'written again': percents(result.writtenAgain),
       'found, MiB': (keptBytes / 2 ** 20).toFixed(0),
+      'looking for it, s': hashingSeconds.toFixed(2),
       'second run, s': seconds.toFixed(2),
       'whole write, s': wholeSeconds.toFixed(2),
     };

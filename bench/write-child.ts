@@ -34,8 +34,8 @@ const report = await writeImage({
   ...image,
   ...(older && { held: older.part }),
   readBack: false,
-  onProgress: ({ doneBytes, totalBytes, flushed }) =>
-    console.log(JSON.stringify({ progress: { doneBytes, totalBytes, flushed } })),
+  onProgress: ({ doneBytes, totalBytes, flushed, kept }) =>
+    console.log(JSON.stringify({ progress: { doneBytes, totalBytes, flushed, kept } })),
 });
 console.log(JSON.stringify({ report }));
 await Promise.all([image, older].map((one) => one?.source.close()));
