@@ -1,11 +1,12 @@
 /** What `iguana image write` remembers of a disk: how far a write has come, and which image it holds since the last one. */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Digest } from '../../image/digest.ts';
 import type { ChunkTable } from '../../image/format/chunk-table.ts';
 import { checkTable } from '../../image/format/decode-table.ts';
 import type { ImagePart } from '../../image/format/read-image.ts';
+import { piecesOf, TableFile } from '../../image/format/table-bytes.ts';
 import { errorCode } from '../../image/io-error.ts';
 import type { ByteRange } from '../../image/write/flusher.ts';
 import type { RecordContent } from './image-write-record-schema.ts';
@@ -47,8 +48,8 @@ export class WriteRecord {
     const { holds } = this.#content;
     if (!holds) return undefined;
     const path = join(this.#folder, holds.table);
-    const table = await readFile(path).catch(ignoreMissing);
-    return table && checkTable(`reading ${path}`, table, holds);
+    const file = await stat(path).catch(ignoreMissing);
+    return file && checkTable(`reading ${path}`, TableFile.open(path, file.size), holds);
   }
 
   /** A write begins. */
@@ -77,7 +78,7 @@ export class WriteRecord {
     const { image, part } = writing;
     const { chunks, sizeBytes, dataBytes } = this.#part;
     const table = `${this.#key}-${image.slice(-16)}.table`;
-    await writeFile(join(this.#folder, table), chunks.bytes);
+    await writeFile(join(this.#folder, table), piecesOf(chunks.bytes));
     const { version, disk } = this.#content;
     await this.#saving;
     this.#content = { version, disk, holds: { image, part, sizeBytes, dataBytes, table } };

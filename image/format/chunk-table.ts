@@ -5,6 +5,7 @@
  */
 import type { Digest } from '../digest.ts';
 import type { BlobDescriptor } from '../source/source.ts';
+import { type TableBytes, tableBytesOf } from './table-bytes.ts';
 import { CHUNK, DIGEST_BYTES, HEADER, MAGIC, PACK, readLong, tableBytes } from './table-layout.ts';
 
 /** One chunk: an independent zstd frame. */
@@ -38,6 +39,9 @@ export interface NumberedChunk extends Chunk {
   readonly index: number;
 }
 
+/** Records that are read together; few, since who follows chunks that were moved jumps to and fro. */
+const PAGE_CHUNKS = 256;
+
 /** A table that has been checked. */
 export class ChunkTable implements TableHead {
   readonly blockBytes: number;
@@ -48,39 +52,81 @@ export class ChunkTable implements TableHead {
   /** Number of chunks. */
   readonly count: number;
   /** As it is read and written, not compressed. */
-  readonly bytes: Buffer;
+  readonly bytes: TableBytes;
   readonly #firstChunk: number;
+  /** Some records, and the number of the first of them. */
+  #page: Buffer = Buffer.alloc(0);
+  readonly #room = Buffer.allocUnsafeSlow(PAGE_CHUNKS * CHUNK.bytes);
+  #pageStart = -1;
 
   /** @param bytes of a whole table whose counts fit its size: {@link decodeTable} checks them first */
-  constructor(bytes: Buffer) {
-    this.bytes = bytes;
-    this.blockBytes = bytes.readUInt32LE(HEADER.blockBytes);
-    this.maxChunkBytes = bytes.readUInt32LE(HEADER.maxChunkBytes);
-    this.sizeBytes = readLong(bytes, HEADER.sizeBytes);
-    this.dataBytes = readLong(bytes, HEADER.dataBytes);
-    const packCount = bytes.readUInt32LE(HEADER.packCount);
-    this.count = bytes.readUInt32LE(HEADER.chunkCount);
+  constructor(bytes: Buffer | TableBytes) {
+    this.bytes = tableBytesOf(bytes);
+    const header = this.bytes.read(0, Buffer.alloc(HEADER.bytes));
+    this.blockBytes = header.readUInt32LE(HEADER.blockBytes);
+    this.maxChunkBytes = header.readUInt32LE(HEADER.maxChunkBytes);
+    this.sizeBytes = readLong(header, HEADER.sizeBytes);
+    this.dataBytes = readLong(header, HEADER.dataBytes);
+    const packCount = header.readUInt32LE(HEADER.packCount);
+    this.count = header.readUInt32LE(HEADER.chunkCount);
+    const packs = this.bytes.read(HEADER.bytes, Buffer.alloc(packCount * PACK.bytes));
     this.packs = Array.from({ length: packCount }, (_, index) => {
-      const at = HEADER.bytes + index * PACK.bytes;
-      const digest: Digest = `sha256:${bytes.toString('hex', at, at + DIGEST_BYTES)}`;
-      return { digest, sizeBytes: readLong(bytes, at + PACK.sizeBytes) };
+      const at = index * PACK.bytes;
+      const digest: Digest = `sha256:${packs.toString('hex', at, at + DIGEST_BYTES)}`;
+      return { digest, sizeBytes: readLong(packs, at + PACK.sizeBytes) };
     });
     this.#firstChunk = tableBytes(packCount, 0);
   }
 
   /** @param index from 0 to {@link count} − 1 */
   at(index: number): NumberedChunk {
-    const { bytes } = this;
-    const at = this.#firstChunk + index * CHUNK.bytes;
+    const at = this.#recordOf(index);
+    const page = this.#page;
     return {
       index,
-      offset: readLong(bytes, at + CHUNK.offset),
-      packedOffset: readLong(bytes, at + CHUNK.packedOffset),
-      length: bytes.readUInt32LE(at + CHUNK.length),
-      packedLength: bytes.readUInt32LE(at + CHUNK.packedLength),
-      pack: bytes.readUInt32LE(at + CHUNK.pack),
-      sha256: bytes.toString('hex', at + CHUNK.digest, at + CHUNK.digest + DIGEST_BYTES),
+      offset: readLong(page, at + CHUNK.offset),
+      packedOffset: readLong(page, at + CHUNK.packedOffset),
+      length: page.readUInt32LE(at + CHUNK.length),
+      packedLength: page.readUInt32LE(at + CHUNK.packedLength),
+      pack: page.readUInt32LE(at + CHUNK.pack),
+      sha256: page.toString('hex', at + CHUNK.digest, at + CHUNK.digest + DIGEST_BYTES),
     };
+  }
+
+  /** {@link at} makes an object with a text; where some numbers of every chunk are wanted, that takes longer than all else. */
+  offsetOf(index: number): number {
+    const at = this.#recordOf(index);
+    return readLong(this.#page, at + CHUNK.offset);
+  }
+
+  /** As {@link offsetOf}. */
+  lengthOf(index: number): number {
+    const at = this.#recordOf(index);
+    return this.#page.readUInt32LE(at + CHUNK.length);
+  }
+
+  /** What a chunk's record has where nothing is defined. */
+  reservedOf(index: number): number {
+    const at = this.#recordOf(index);
+    return this.#page.readUInt32LE(at + CHUNK.reserved);
+  }
+
+  /** The first 32 bits of a chunk's digest. */
+  digestStart(index: number): number {
+    const at = this.#recordOf(index);
+    return this.#page.readUInt32BE(at + CHUNK.digest);
+  }
+
+  /** Makes it be in the page. @returns where it begins there */
+  #recordOf(index: number): number {
+    const start = index - (index % PAGE_CHUNKS);
+    if (start !== this.#pageStart) {
+      const count = Math.min(PAGE_CHUNKS, this.count - start);
+      const room = this.#room.subarray(0, count * CHUNK.bytes);
+      this.#page = this.bytes.read(this.#firstChunk + start * CHUNK.bytes, room);
+      this.#pageStart = start;
+    }
+    return (index - start) * CHUNK.bytes;
   }
 
   /** In the order of the part. */

@@ -11,7 +11,8 @@ import {
   MAX_WINDOW_BYTES,
   maxPackedBytes,
 } from './limits.ts';
-import { CHUNK, HEADER, MAGIC, tableBytes } from './table-layout.ts';
+import { type TableBytes, tableBytesOf } from './table-bytes.ts';
+import { HEADER, MAGIC, tableBytes } from './table-layout.ts';
 import { zstdFrame } from './zstd-frame.ts';
 
 /** A table of {@link MAX_CHUNKS} and {@link MAX_PACKS}: the most that all tables of an image have together, raw. */
@@ -25,12 +26,28 @@ export const maxTableBytes = ({ sizeBytes }: Pick<Part, 'sizeBytes'>): number =>
   Math.min(MAX_TABLE_BYTES, tableBytes(MAX_PACKS, Math.ceil(sizeBytes / BLOCK_BYTES)));
 
 /**
- * Decompresses and checks a table.
+ * Decompresses and checks a table, in memory.
  * @param doing for messages: `reading the chunk table of PART of IMAGE`
  * @param blob compressed; its digest has been verified
  * @throws BadImage
  */
 export function decodeTable(doing: string, blob: Buffer, part: Part): ChunkTable {
+  checkBlob(doing, blob, part);
+  const { rawBytes } = part.table;
+  let bytes: Buffer;
+  try {
+    bytes = zstdDecompressSync(blob, { maxOutputLength: rawBytes });
+  } catch (cause) {
+    throw new BadImage(doing, `it does not decompress to its ${rawBytes} bytes`, { cause });
+  }
+  return checkRaw(doing, bytes, part);
+}
+
+/**
+ * What can be said before anything is allocated for it.
+ * @throws BadImage
+ */
+export function checkBlob(doing: string, blob: Buffer | TableBytes, part: Part): void {
   const { rawBytes } = part.table;
   const most = maxTableBytes(part);
   if (rawBytes < HEADER.bytes || rawBytes > most)
@@ -39,12 +56,14 @@ export function decodeTable(doing: string, blob: Buffer, part: Part): ChunkTable
       found: rawBytes,
     });
   checkFrame(doing, blob);
-  let bytes: Buffer;
-  try {
-    bytes = zstdDecompressSync(blob, { maxOutputLength: rawBytes });
-  } catch (cause) {
-    throw new BadImage(doing, `it does not decompress to its ${rawBytes} bytes`, { cause });
-  }
+}
+
+/**
+ * What came out of the blob.
+ * @throws BadImage
+ */
+export function checkRaw(doing: string, bytes: Buffer | TableBytes, part: Part): ChunkTable {
+  const { rawBytes } = part.table;
   if (bytes.length !== rawBytes)
     throw new BadImage(doing, 'it has another size than the configuration says', {
       expected: rawBytes,
@@ -54,7 +73,7 @@ export function decodeTable(doing: string, blob: Buffer, part: Part): ChunkTable
 }
 
 /** One frame, whose decompression needs little more than its output. */
-function checkFrame(doing: string, blob: Buffer): void {
+function checkFrame(doing: string, blob: Buffer | TableBytes): void {
   const frame = zstdFrame(blob);
   if (frame?.length !== blob.length)
     throw new BadImage(doing, 'it is not one whole zstd frame', {
@@ -74,30 +93,31 @@ function checkFrame(doing: string, blob: Buffer): void {
  */
 export function checkTable(
   doing: string,
-  bytes: Buffer,
+  bytes: Buffer | TableBytes,
   part: Pick<Part, 'sizeBytes' | 'dataBytes'>,
 ): ChunkTable {
   const wrong = (what: string, expected: string | number, found: string | number): BadImage =>
     new BadImage(doing, what, { expected, found });
   if (bytes.length < HEADER.bytes)
     throw wrong('it is cut off', `${HEADER.bytes} bytes or more`, bytes.length);
-  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC))
-    throw wrong('it is no chunk table', MAGIC.toString('hex'), bytes.toString('hex', 0, MAGIC.length));
-  const packCount = bytes.readUInt32LE(HEADER.packCount);
-  const chunkCount = bytes.readUInt32LE(HEADER.chunkCount);
+  const header = tableBytesOf(bytes).read(0, Buffer.alloc(HEADER.bytes));
+  if (!header.subarray(0, MAGIC.length).equals(MAGIC))
+    throw wrong('it is no chunk table', MAGIC.toString('hex'), header.toString('hex', 0, MAGIC.length));
+  if (!isZero(header.subarray(HEADER.reserved)))
+    throw new BadImage(doing, 'reserved bytes of the header are not zero');
+  const packCount = header.readUInt32LE(HEADER.packCount);
+  const chunkCount = header.readUInt32LE(HEADER.chunkCount);
   if (packCount > MAX_PACKS) throw wrong('too many packs', `at most ${MAX_PACKS}`, packCount);
   if (chunkCount > MAX_CHUNKS) throw wrong('too many chunks', `at most ${MAX_CHUNKS}`, chunkCount);
   const size = tableBytes(packCount, chunkCount);
   if (bytes.length !== size) throw wrong('its size does not fit its counts', size, bytes.length);
-  if (!isZero(bytes.subarray(HEADER.reserved, HEADER.bytes)))
-    throw new BadImage(doing, 'reserved bytes of the header are not zero');
   const table = new ChunkTable(bytes);
   if (table.blockBytes !== BLOCK_BYTES) throw wrong('another block size', BLOCK_BYTES, table.blockBytes);
   if (table.maxChunkBytes > MAX_CHUNK_BYTES)
     throw wrong('its chunks are too long', `at most ${MAX_CHUNK_BYTES}`, table.maxChunkBytes);
   if (table.sizeBytes !== part.sizeBytes)
     throw wrong('another size of the part', part.sizeBytes, table.sizeBytes);
-  checkChunks(table, bytes, wrong);
+  checkChunks(table, wrong);
   if (table.dataBytes !== part.dataBytes)
     throw wrong('another amount of data than the configuration says', part.dataBytes, table.dataBytes);
   return table;
@@ -105,7 +125,6 @@ export function checkTable(
 
 function checkChunks(
   table: ChunkTable,
-  bytes: Buffer,
   wrong: (what: string, expected: string | number, found: string | number) => BadImage,
 ): void {
   let end = 0;
@@ -129,8 +148,7 @@ function checkChunks(
       throw wrong(`the packed length of ${which}`, `1 to ${maxPackedBytes(length)}`, packedLength);
     if (packedOffset + packedLength > sizeBytes)
       throw wrong(`${which} reaches beyond the end of pack ${pack}`, sizeBytes, packedOffset + packedLength);
-    const reserved = tableBytes(table.packs.length, index) + CHUNK.reserved;
-    if (bytes.readUInt32LE(reserved) !== 0) throw wrong(`reserved bytes of ${which}`, 0, 'something else');
+    if (table.reservedOf(index) !== 0) throw wrong(`reserved bytes of ${which}`, 0, 'something else');
     data += length;
     longest = Math.max(longest, length);
   }

@@ -6,8 +6,12 @@ import type { ChunkTable } from './chunk-table.ts';
 import { type Attachment, decodeConfig, type Part } from './config.ts';
 import { decodeTable, maxTableBytes } from './decode-table.ts';
 import { BadImage } from './errors.ts';
+import { readLargeTable } from './large-table.ts';
 import { MAX_CONFIG_BYTES, MAX_MANIFEST_BYTES, maxPackedBytes } from './limits.ts';
 import { ARTIFACT_TYPE, ATTACHMENT_TYPE, CONFIG_TYPE, PACK_TYPE, TABLE_TYPE } from './media-types.ts';
+
+/** Of all parts together, raw; larger ones lie in files, so that a writer needs no more memory for them. */
+const MAX_TABLES_IN_MEMORY = 8 * 2 ** 20;
 
 /** One part of an image with its verified table. */
 export interface ImagePart extends Part {
@@ -50,17 +54,18 @@ export async function readImage(
   const packs = new Map(
     layers.filter(({ mediaType }) => mediaType === PACK_TYPE).map((pack) => [pack.digest, pack.size]),
   );
+  const tableBytes = parts.reduce((sum, { table }) => sum + table.rawBytes, 0);
+  const isLarge = tableBytes > MAX_TABLES_IN_MEMORY;
   const read: ImagePart[] = [];
   for (const part of parts) {
     const what = `the chunk table of ${part.name}`;
     const { digest, sizeBytes } = part.table;
     if (!tables.some((table) => table.digest === digest && table.size === sizeBytes))
       throw new BadImage(doing, `${what} is not a layer of the manifest`, { expected: digest });
-    const blob = await source.blob(
-      bounded(doing, what, { digest, size: sizeBytes }, maxPackedBytes(maxTableBytes(part))),
-      signal,
-    );
-    const chunks = decodeTable(`${doing}: ${what}`, blob, part);
+    const blob = bounded(doing, what, { digest, size: sizeBytes }, maxPackedBytes(maxTableBytes(part)));
+    const chunks = isLarge
+      ? await readLargeTable(`${doing}: ${what}`, { source, blob, signal }, part)
+      : decodeTable(`${doing}: ${what}`, await source.blob(blob, signal), part);
     const stranger = chunks.packs.find((pack) => packs.get(pack.digest) !== pack.sizeBytes);
     if (stranger)
       throw new BadImage(doing, `${what} names a pack that is not a layer of the manifest`, {

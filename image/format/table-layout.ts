@@ -40,4 +40,5 @@ export const tableBytes = (packCount: number, chunkCount: number): number =>
   HEADER.bytes + packCount * PACK.bytes + chunkCount * CHUNK.bytes;
 
 /** Reads 64 bits; more than 2^53 is as wrong as any other number that is too large. */
-export const readLong = (bytes: Buffer, offset: number): number => Number(bytes.readBigUInt64LE(offset));
+export const readLong = (bytes: Buffer, offset: number): number =>
+  bytes.readUInt32LE(offset) + bytes.readUInt32LE(offset + 4) * 2 ** 32;

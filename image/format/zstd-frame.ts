@@ -1,6 +1,9 @@
 /** What a zstd frame says of itself (RFC 8878, 3.1.1), before anything is allocated for it. */
+import { type TableBytes, tableBytesOf } from './table-bytes.ts';
 
 const MAGIC = Buffer.from('28b52ffd', 'hex');
+/** Of what comes before the first block. */
+const MAX_HEAD_BYTES = 18;
 const BLOCK_HEADER_BYTES = 3;
 /** A block of one byte, repeated. */
 const RLE = 1;
@@ -20,9 +23,9 @@ export interface ZstdFrame {
  * The frame that the bytes begin with.
  * @returns undefined where they begin with none, or end inside of it
  */
-export function zstdFrame(bytes: Buffer): ZstdFrame | undefined {
+export function zstdFrame(bytes: Buffer | TableBytes): ZstdFrame | undefined {
   try {
-    return frameOf(bytes);
+    return frameOf(tableBytesOf(bytes));
   } catch (error) {
     // Beyond the end of the bytes.
     if (error instanceof RangeError) return undefined;
@@ -30,9 +33,10 @@ export function zstdFrame(bytes: Buffer): ZstdFrame | undefined {
   }
 }
 
-function frameOf(bytes: Buffer): ZstdFrame | undefined {
-  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
-  const descriptor = bytes.readUInt8(MAGIC.length);
+function frameOf(bytes: TableBytes): ZstdFrame | undefined {
+  const head = bytes.read(0, Buffer.alloc(Math.min(MAX_HEAD_BYTES, bytes.length)));
+  if (!head.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
+  const descriptor = head.readUInt8(MAGIC.length);
   const isSingleSegment = (descriptor & 0x20) !== 0;
   const hasChecksum = (descriptor & 0x04) !== 0;
   const dictionaryBytes = DICTIONARY_ID_BYTES[descriptor & 3] ?? 0;
@@ -41,11 +45,13 @@ function frameOf(bytes: Buffer): ZstdFrame | undefined {
   const windowAt = MAGIC.length + 1;
   const contentAt = windowAt + (isSingleSegment ? 0 : 1) + dictionaryBytes;
   const windowBytes = isSingleSegment
-    ? contentSize(bytes, contentAt, contentBytes)
-    : windowSize(bytes.readUInt8(windowAt));
+    ? contentSize(head, contentAt, contentBytes)
+    : windowSize(head.readUInt8(windowAt));
   let at = contentAt + contentBytes;
+  const room = Buffer.alloc(BLOCK_HEADER_BYTES);
   for (let isLast = false; !isLast; ) {
-    const header = bytes.readUIntLE(at, BLOCK_HEADER_BYTES);
+    if (at + room.length > bytes.length) return undefined;
+    const header = bytes.read(at, room).readUIntLE(0, room.length);
     isLast = (header & 1) === 1;
     at += BLOCK_HEADER_BYTES + (((header >> 1) & 3) === RLE ? 1 : header >> 3);
   }

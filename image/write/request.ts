@@ -7,7 +7,16 @@ import type { ByteRange } from './flusher.ts';
 /** One part of an image: its verified table, {@link ChunkTable}. */
 export type WritePart = Pick<
   ChunkTable,
-  'sizeBytes' | 'dataBytes' | 'maxChunkBytes' | 'packs' | 'count' | 'at' | 'chunks'
+  | 'sizeBytes'
+  | 'dataBytes'
+  | 'maxChunkBytes'
+  | 'packs'
+  | 'count'
+  | 'at'
+  | 'chunks'
+  | 'offsetOf'
+  | 'lengthOf'
+  | 'digestStart'
 >;
 
 /** What is written where. */
@@ -31,7 +40,7 @@ export interface WriteRequest {
   readonly onProgress?: (progress: WriteProgress) => void;
   /** Stops between chunks; what is flushed stays, and nothing boots from it. */
   readonly signal?: AbortSignal;
-  /** Worker threads; default one for each core, at most 4: each needs about 50 MiB. */
+  /** Worker threads; default one for each core. At most 4, each of which needs about 35 MiB; fewer where chunks are very many or very long. */
   readonly threads?: number;
 }
 

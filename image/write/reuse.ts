@@ -1,6 +1,8 @@
 /** What a target that holds another image already needs not be given: chunks at their place, and chunks at another place. */
 import type { Batch, BatchChunk } from './batch.ts';
+import { Places } from './places.ts';
 import type { BatchLimits } from './plan.ts';
+
 import type { WritePart } from './request.ts';
 
 /** How the chunks of the held image serve the new one. */
@@ -30,37 +32,90 @@ export interface Remains {
 export function reusePlan(
   part: WritePart,
   held: WritePart,
-  { limits, destroyedBytes, endBytes }: Remains & { readonly limits: BatchLimits },
+  { limits, ...remains }: Remains & { readonly limits: BatchLimits },
 ): ReusePlan {
-  const places = placesOf(held, { destroyedBytes, endBytes });
-  const moves: Move[] = [];
-  for (const chunk of keptIn(part, held)) {
-    const from = chunk.from ?? places.get(keyOf(chunk));
-    if (chunk.offset < destroyedBytes || from === undefined || from === chunk.offset) continue;
-    moves.push({ ...chunk, from });
-  }
-  const ordered = inOrder(moves);
-  const copied = new Set(ordered.map(({ index }) => index));
+  const moves = new Moves(part, held, remains);
   return {
-    copies: (mode) => inBatches(ordered, limits, mode),
+    copies: (mode) => inBatches(moves.inOrder(), limits, mode),
     chunks: () => keptIn(part, held),
     withoutCopied: function* (batches) {
       for (const batch of batches) {
-        yield { ...batch, chunks: batch.chunks.filter(({ index }) => !copied.has(index)) };
+        yield { ...batch, chunks: batch.chunks.filter(({ index }) => !moves.has(index)) };
       }
     },
   };
 }
 
-/** 48 bits of the digest: a number takes a fifth of the memory of a string, and every hash is compared in full later. */
-const keyOf = ({ sha256 }: BatchChunk): number => Number.parseInt(sha256.slice(0, 12), 16);
+/** Which chunks are copied from where: a number for each chunk of the part, since there may be two million of them. */
+class Moves {
+  readonly #part: WritePart;
+  readonly #held: WritePart;
+  /** The number of the held chunk, counted from 1; less than 0 where it lies nearer to the start of the disk. 0: it is not copied. */
+  readonly #sources: Int32Array;
 
-function placesOf(held: WritePart, { destroyedBytes, endBytes }: Remains): ReadonlyMap<number, number> {
-  const places = new Map<number, number>();
-  for (const chunk of held.chunks())
-    if (chunk.offset >= destroyedBytes && chunk.offset + chunk.length <= endBytes)
-      places.set(keyOf(chunk), chunk.offset);
-  return places;
+  constructor(part: WritePart, held: WritePart, remains: Remains) {
+    this.#part = part;
+    this.#held = held;
+    this.#sources = new Int32Array(part.count);
+    this.#find(remains);
+    this.#dropDestroyed();
+  }
+
+  has(index: number): boolean {
+    return this.#sources[index] !== 0;
+  }
+
+  /**
+   * Moves towards the start of the disk from its start on, then moves towards its end from its end on: then a move never destroys
+   * the source of a later one of its kind.
+   */
+  *inOrder(): Generator<Move> {
+    const { count } = this.#part;
+    for (let index = 0; index < count; index++) if (this.#source(index) > 0) yield this.#move(index);
+    for (let index = count - 1; index >= 0; index--) if (this.#source(index) < 0) yield this.#move(index);
+  }
+
+  #find({ destroyedBytes, endBytes }: Remains): void {
+    const [part, held] = [this.#part, this.#held];
+    const places = new Places(held, (index) => {
+      const offset = held.offsetOf(index);
+      return offset >= destroyedBytes && offset + held.lengthOf(index) <= endBytes;
+    });
+    for (const { index, offset, length, from } of keptIn(part, held)) {
+      if (from !== undefined || offset < destroyedBytes) continue;
+      const found = places.find(part.digestStart(index));
+      if (found === undefined || held.lengthOf(found) !== length) continue;
+      const place = held.offsetOf(found);
+      if (place !== offset) this.#sources[index] = place > offset ? found + 1 : -(found + 1);
+    }
+  }
+
+  /** Those of the second kind whose source the first kind destroys are left out, to be fetched. */
+  #dropDestroyed(): void {
+    const [part, held] = [this.#part, this.#held];
+    const isDestroyed = new Uint8Array(held.count);
+    let behind = 0;
+    for (let index = 0; index < part.count; index++) {
+      if (this.#source(index) <= 0) continue;
+      const start = part.offsetOf(index);
+      const end = start + part.lengthOf(index);
+      while (behind < held.count && held.offsetOf(behind) + held.lengthOf(behind) <= start) behind++;
+      for (let other = behind; other < held.count && held.offsetOf(other) < end; other++)
+        isDestroyed[other] = 1;
+    }
+    for (let index = 0; index < part.count; index++) {
+      const source = this.#source(index);
+      if (source < 0 && isDestroyed[-source - 1] === 1) this.#sources[index] = 0;
+    }
+  }
+
+  #move(index: number): Move {
+    return { ...this.#part.at(index), from: this.#held.offsetOf(Math.abs(this.#source(index)) - 1) };
+  }
+
+  #source(index: number): number {
+    return this.#sources[index] ?? 0;
+  }
 }
 
 /** The chunks of the part; where the held image has the same one at the same place, it says so. */
@@ -74,33 +129,7 @@ function* keptIn(part: WritePart, held: WritePart): Generator<BatchChunk> {
   }
 }
 
-/**
- * Moves towards the start of the disk from its start on, then moves towards its end from its end on: then a move never destroys
- * the source of a later one of its kind. Those of the second kind whose source the first kind destroys are left out, to be fetched.
- */
-function inOrder(moves: readonly Move[]): readonly Move[] {
-  const down = moves.filter(({ from, offset }) => from > offset);
-  const up = moves.filter(({ from, offset }) => from < offset).reverse();
-  const isDestroyed = ({ from, length }: Move): boolean => {
-    // The first that ends behind the beginning of the source; the moves are in order and do not overlap.
-    let [low, high] = [0, down.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      const move = down[middle];
-      if (move && move.offset + move.length <= from) low = middle + 1;
-      else high = middle;
-    }
-    const next = down[low];
-    return next !== undefined && next.offset < from + length;
-  };
-  return [...down, ...up.filter((move) => !isDestroyed(move))];
-}
-
-function* inBatches(
-  moves: readonly Move[],
-  { rawBytes }: BatchLimits,
-  mode: Batch['mode'],
-): Generator<Batch> {
+function* inBatches(moves: Iterable<Move>, { rawBytes }: BatchLimits, mode: Batch['mode']): Generator<Batch> {
   let chunks: Move[] = [];
   let bytes = 0;
   for (const move of moves) {

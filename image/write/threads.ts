@@ -7,6 +7,12 @@ const MAX_THREADS = 4;
 /** Beside this file; where everything is bundled into one, beside that. */
 const THREAD = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thread.js', import.meta.url);
 
+/**
+ * A thread's heap needs about 10 MiB: what it works on lies outside. Without these limits a heap grows by 20 MiB more before its garbage is
+ * looked for.
+ */
+const resourceLimits = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 };
+
 const waiting: Worker[] = [];
 
 /** One for each core, but no more than the memory of a small machine has room for. */
@@ -15,7 +21,7 @@ export const defaultThreads = (): number => Math.min(MAX_THREADS, availableParal
 /** Starts threads for a write that will follow. They keep no process alive that has nothing else to do. */
 export function startThreads(count = defaultThreads()): void {
   while (waiting.length < count) {
-    const worker = new Worker(THREAD);
+    const worker = new Worker(THREAD, { resourceLimits });
     worker.unref();
     waiting.push(worker);
   }
@@ -23,7 +29,12 @@ export function startThreads(count = defaultThreads()): void {
 
 /** A thread that waits for its setup; a new one where none does. */
 export function takeThread(): Worker {
-  const worker = waiting.pop() ?? new Worker(THREAD);
+  const worker = waiting.pop() ?? new Worker(THREAD, { resourceLimits });
   worker.ref();
   return worker;
+}
+
+/** Ends those that nobody took: each holds memory. */
+export function endSpareThreads(): void {
+  for (const worker of waiting.splice(0)) void worker.terminate();
 }

@@ -15,9 +15,10 @@ const optionsSchema = z.strictObject({
   flushed: z.array(z.tuple([z.number(), z.number()])).default([]),
   readBack: z.boolean().default(false),
   threads: z.number().default(2),
+  stopAtBytes: z.number().default(Number.POSITIVE_INFINITY),
 });
 
-const { reference, held, ...options } = optionsSchema.parse(JSON.parse(process.argv[2] ?? ''));
+const { reference, held, stopAtBytes, ...options } = optionsSchema.parse(JSON.parse(process.argv[2] ?? ''));
 
 async function imageOf(of: string) {
   const source = openSource([of]);
@@ -29,11 +30,18 @@ async function imageOf(of: string) {
 const image = await imageOf(reference);
 const older = held === undefined ? undefined : await imageOf(held);
 
+const stop = new AbortController();
 const report = await writeImage({
   ...options,
   ...image,
   ...(older && { held: older.part }),
-  onProgress: (progress) => console.log(JSON.stringify({ progress })),
+  signal: stop.signal,
+  onProgress: (progress) => {
+    console.log(JSON.stringify({ progress }));
+    if (progress.doneBytes >= stopAtBytes) stop.abort();
+  },
+}).catch((error: unknown) => {
+  if (!stop.signal.aborted) throw error;
 });
 await Promise.all([image, older].map((one) => one?.source.close()));
 // Not getrusage(2): there, what the parent had before exec counts too.

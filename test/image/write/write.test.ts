@@ -139,15 +139,3 @@ it('tells how far it is, up to the end, and only what is flushed', async () => {
   expect(last?.flushed.at(-1)?.[1]).toBe(IMAGE.raw.length);
   expect(progress.at(-1)).toMatchObject({ phase: 'reading back', doneBytes: last?.totalBytes });
 });
-
-it('needs less than 256 MiB, whatever the size', async () => {
-  const image = packSample(bytesOf('abcdefgh'.repeat(96)), folderWith(), { chunkBytes: 1 << 20 });
-  const { url } = await startNginx(image.folder);
-  const target = noise(image);
-  const options = { reference: url, target, threads: 4, readBack: true, compileCache: folderWith() };
-  // The first one fills the cache.
-  await writeInChild({ ...options, target: noise(IMAGE), reference: `oci:${IMAGE.folder}` });
-  const { maxRssBytes, report } = await writeInChild(options);
-  expect(report?.written).toBe(image.raw.length);
-  expect(maxRssBytes).toBeLessThan(256 * MIB);
-});

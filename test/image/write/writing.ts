@@ -47,8 +47,12 @@ export interface ChildOptions {
   readonly flushed?: readonly ByteRange[];
   readonly readBack?: boolean;
   readonly threads?: number;
+  /** Stops when so many bytes of chunks are done. */
+  readonly stopAtBytes?: number;
   /** Where Node keeps what it has compiled, as the `iguana` command tells it. */
   readonly compileCache?: string;
+  /** Of Node. */
+  readonly nodeOptions?: readonly string[];
 }
 
 /**
@@ -56,11 +60,11 @@ export interface ChildOptions {
  * @param killAt ends it with SIGKILL when this is true
  */
 export async function writeInChild(
-  { compileCache, ...options }: ChildOptions,
+  { compileCache, nodeOptions = [], ...options }: ChildOptions,
   killAt: (progress: WriteProgress) => boolean = () => false,
 ): Promise<ChildResult> {
   const script = new URL('./write-child.ts', import.meta.url).pathname;
-  const child = execa(process.execPath, [script, JSON.stringify(options)], {
+  const child = execa(process.execPath, [...nodeOptions, script, JSON.stringify(options)], {
     reject: false,
     env: compileCache === undefined ? {} : { NODE_COMPILE_CACHE: compileCache },
   });
