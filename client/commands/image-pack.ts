@@ -31,7 +31,8 @@ export function registerImagePack(image: Command): void {
       'A file alone is a whole disk. With a name before it, NAME[:FILESYSTEM]=FILE, it is the content of a partition; each becomes a\n' +
       'part of the image. (A file whose name has a `=` is ./FILE.) The target is a layout folder, oci:FOLDER[:TAG].\n' +
       'Files are raw, qcow2, or raw and compressed by zstd, xz or gzip. A block map beside one (for disk.img.zst: disk.img.zst.bmap,\n' +
-      'disk.img.bmap or disk.bmap) is used and compared. The same bytes, names and level always give the same image.',
+      'disk.img.bmap or disk.bmap; the first of these only where there are several files) is compared, and what it leaves out is\n' +
+      'packed as zeros. The same bytes (a block map decides on them, too), names, filesystems and level always give the same image.',
     examples: [
       ['image pack web.img oci:web:1.2', 'a raw disk image'],
       ['image pack web.qcow2 oci:web:1.2 --level 3', 'quicker to make, slower to write'],
@@ -85,8 +86,11 @@ async function pack(
   const target = new LayoutTarget(reference);
   const opened = [];
   try {
+    // `web.bmap` beside `web.root.img` and `web.esp.img` is a map of the disk that both are of.
+    const names = inputs.length === 1 ? 'bmaptool' : 'own';
+    const bmap = options.bmap ? names : 'none';
     for (const { file, ...about } of inputs)
-      opened.push({ ...about, input: await openInput(file, { bmap: options.bmap }) });
+      opened.push({ ...about, input: await openInput(file, { bmap }) });
     const packed = await packImage(target, {
       name: options.name,
       tag: reference.tag,

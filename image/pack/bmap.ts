@@ -1,15 +1,13 @@
 /** Block maps, as bmaptool(1) makes them: which blocks of an image mean something, with the SHA-256 of each range. */
-import { createHash, type Hash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { XMLParser } from 'fast-xml-parser';
 import { z } from 'zod';
 import { errorCode, ImageIoError } from '../io-error.ts';
 import { BadInput } from './bad-input.ts';
-import type { ImageInput } from './input.ts';
 
 /** A range that means something. */
-interface MappedRange {
+export interface MappedRange {
   readonly start: number;
   /** The byte behind it. */
   readonly end: number;
@@ -44,17 +42,25 @@ const mapSchema = z.object({
 /** A map is tens of kilobytes. */
 const MAX_MAP_BYTES = 64 * 2 ** 20;
 
+/** A map that cannot be used. Who never asked for it learns how to do without. */
+export const wrongMap = (doing: string, what: string, cause?: unknown): BadInput =>
+  new BadInput(
+    `${doing}: ${what}; where it is not of this image, \`--no-bmap\` packs without it`,
+    cause === undefined ? {} : { cause },
+  );
+
+/** Which names of a map are tried for `disk.img.zst`: bmaptool's, `disk.img.zst.bmap`, `disk.img.bmap` and `disk.bmap`; or only the first. */
+export type MapNames = 'bmaptool' | 'own';
+
 /**
- * The block map beside an image, where bmaptool(1) itself looks for it: `disk.img.zst` has `disk.img.zst.bmap`, `disk.img.bmap` or
- * `disk.bmap`; the first of these that is there.
+ * The block map beside an image: the first of these names that is there.
  * @returns undefined where there is none
  * @throws BadInput where it is there and cannot be used
  */
-export async function bmapBeside(image: string): Promise<BlockMap | undefined> {
-  for (const path of candidatesOf(image)) {
+export async function bmapBeside(image: string, names: MapNames): Promise<BlockMap | undefined> {
+  for (const path of names === 'own' ? [`${image}.bmap`] : candidatesOf(image)) {
     try {
-      const text = await readFile(path, 'utf8');
-      return parseBmap(path, text);
+      return parseBmap(path, await readMap(path));
     } catch (error) {
       if (error instanceof BadInput) throw error;
       if (errorCode(error) !== 'ENOENT') throw new ImageIoError(`reading ${path}`, error);
@@ -71,10 +77,20 @@ function* candidatesOf(image: string): Generator<string> {
   }
 }
 
+/** Whatever has such a name: it is looked at before it is read. */
+async function readMap(path: string): Promise<string> {
+  const found = await stat(path);
+  if (!found.isFile()) throw wrongMap(doingOf(path), 'it is no file');
+  if (found.size > MAX_MAP_BYTES)
+    throw wrongMap(doingOf(path), `it has ${found.size} bytes, and a map at most ${MAX_MAP_BYTES}`);
+  return await readFile(path, 'utf8');
+}
+
+const doingOf = (path: string): string => `reading the block map ${path}`;
+
 /** @throws BadInput */
-export function parseBmap(path: string, text: string): BlockMap {
-  const doing = `reading the block map ${path}`;
-  if (text.length > MAX_MAP_BYTES) throw new BadInput(`${doing}: it is too large`);
+function parseBmap(path: string, text: string): BlockMap {
+  const doing = doingOf(path);
   let map: z.infer<typeof mapSchema>['bmap'];
   try {
     const parser = new XMLParser({
@@ -85,7 +101,7 @@ export function parseBmap(path: string, text: string): BlockMap {
     });
     map = mapSchema.parse(parser.parse(text)).bmap;
   } catch (cause) {
-    throw new BadInput(`${doing}: it is no block map of bmaptool`, { cause });
+    throw wrongMap(doing, 'it is no block map of bmaptool', cause);
   }
   const { ImageSize: sizeBytes, BlockSize: block, ChecksumType: type } = map;
   const hasSha256 = type === undefined || type.trim() === 'sha256';
@@ -95,70 +111,12 @@ export function parseBmap(path: string, text: string): BlockMap {
     const start = Number(first) * block;
     const end = Math.min(sizeBytes, (Number(last) + 1) * block);
     if (first === '' || start < before || end <= start)
-      throw new BadInput(
-        `${doing}: range ${range.trim()} is out of order, or beyond the ${sizeBytes} bytes of the image`,
+      throw wrongMap(
+        doing,
+        `range ${range.trim()} is out of order, or beyond the ${sizeBytes} bytes of the image`,
       );
     before = end;
     return { start, end, sha256: hasSha256 ? chksum?.trim() : undefined };
   });
   return { path, sizeBytes, ranges };
-}
-
-/** The input with zeros for everything that its map leaves out, and the rest compared with the map's checksums. */
-export function withBmap(input: ImageInput, map: BlockMap): ImageInput {
-  const doing = `comparing ${input.name} with its block map ${map.path}`;
-  if (input.sizeBytes !== map.sizeBytes)
-    throw new BadInput(
-      `${doing}: the map is of an image of ${map.sizeBytes} bytes, this one has ${input.sizeBytes}`,
-    );
-  return {
-    name: input.name,
-    sizeBytes: input.sizeBytes,
-    blockMap: map.path,
-    async *read(signal) {
-      const mask = new Mask(doing, map);
-      for await (const piece of input.read(signal)) yield mask.apply(piece);
-    },
-  };
-}
-
-/** Follows the map along a stream. */
-class Mask {
-  readonly #doing: string;
-  readonly #ranges: readonly MappedRange[];
-  #at = 0;
-  #next = 0;
-  #hash: Hash = createHash('sha256');
-
-  constructor(doing: string, { ranges }: BlockMap) {
-    this.#doing = doing;
-    this.#ranges = ranges;
-  }
-
-  /** @throws BadInput where a range that ends in this piece is not what the map says */
-  apply(piece: Buffer): Buffer {
-    const end = this.#at + piece.length;
-    const masked = Buffer.alloc(piece.length);
-    for (let range = this.#ranges[this.#next]; range && range.start < end; range = this.#ranges[this.#next]) {
-      const from = Math.max(range.start, this.#at) - this.#at;
-      const to = Math.min(range.end, end) - this.#at;
-      const bytes = piece.subarray(from, to);
-      bytes.copy(masked, from);
-      this.#hash.update(bytes);
-      if (range.end > end) break;
-      this.#compare(range);
-      this.#next += 1;
-    }
-    this.#at = end;
-    return masked;
-  }
-
-  #compare({ start, end, sha256 }: MappedRange): void {
-    const found = this.#hash.digest('hex');
-    this.#hash = createHash('sha256');
-    if (sha256 !== undefined && sha256.toLowerCase() !== found)
-      throw new BadInput(
-        `${this.#doing}: bytes ${start} to ${end}: expected SHA-256 ${sha256}, found ${found}`,
-      );
-  }
 }

@@ -1,8 +1,9 @@
 /** What can be packed: raw images, and what other tools have made of them. The content decides, not the file's name. */
 import { open } from 'node:fs/promises';
 import { errorCode, ImageIoError } from '../io-error.ts';
-import { bmapBeside, withBmap } from './bmap.ts';
+import { bmapBeside, type MapNames } from './bmap.ts';
 import { COMPRESSIONS, readCompressed } from './compressed-input.ts';
+import { withBmap } from './mapped-input.ts';
 import { QCOW2_MAGIC, readQcow2 } from './qcow2-input.ts';
 import { readRaw } from './raw-input.ts';
 
@@ -23,12 +24,12 @@ const MAGIC_BYTES = 8;
 /**
  * Opens a file or block device. A block map beside it ({@link bmapBeside}) is used: what it does not map is zero, and what it maps is
  * compared with its checksums.
- * @param options `bmap: false` looks for no block map
+ * @param options which names of a block map are tried; default bmaptool's
  * @throws ImageIoError; BadInput for a block map that cannot be understood
  */
 export async function openInput(
   path: string,
-  options: { readonly bmap?: boolean } = {},
+  { bmap: names = 'bmaptool' }: { readonly bmap?: MapNames | 'none' } = {},
 ): Promise<ImageInput> {
   const magic = await firstBytes(path);
   const compression = COMPRESSIONS.find((each) => magic.subarray(0, each.magic.length).equals(each.magic));
@@ -37,7 +38,7 @@ export async function openInput(
     : magic.subarray(0, QCOW2_MAGIC.length).equals(QCOW2_MAGIC)
       ? await readQcow2(path)
       : await readRaw(path);
-  const bmap = options.bmap === false ? undefined : await bmapBeside(path);
+  const bmap = names === 'none' ? undefined : await bmapBeside(path, names);
   return bmap ? withBmap(input, bmap) : input;
 }
 

@@ -93,6 +93,30 @@ it('says which block map it uses', async () => {
   expect(without?.files).toEqual([{ part: 'disk', file: `${image}.zst` }]);
 });
 
+it('takes no map of the whole disk for that of one of its partitions', async () => {
+  const at = folderWith();
+  const [root, esp] = [join(at, 'web.root.img'), join(at, 'web.esp.img')];
+  for (const [image, bytes] of [
+    [root, 8 << 20],
+    [esp, 1 << 20],
+  ] as const)
+    await writeFile(image, randomBytes(bytes));
+  await execa('bmaptool', ['create', '-o', join(at, 'web.bmap'), older]);
+  await execa('bmaptool', ['create', '-o', `${esp}.bmap`, esp]);
+  const target = `oci:${at}/layout`;
+  const { status, documents } = await iguana.json(['image', 'pack', `root=${root}`, `esp=${esp}`, target]);
+  expect(status).toBe(0);
+  expect((documents[0] as { files: object[] }).files).toEqual([
+    { part: 'root', file: root },
+    { part: 'esp', file: esp, blockMap: `${esp}.bmap` },
+  ]);
+  // One file alone may be the disk: that its map is of something else is an error, with the way out.
+  const alone = await iguana.run(['image', 'pack', `root=${root}`, target]);
+  expect(alone.status).toBe(1);
+  expect(alone.stderr).toMatch(/web\.bmap: the map is of an image of 16777216 bytes.*`--no-bmap`/);
+  expect((await iguana.run(['image', 'pack', `root=${root}`, target, '--no-bmap'])).status).toBe(0);
+});
+
 it('says which pack or chunk is damaged, and unpacks nothing', async () => {
   const damaged = folderWith();
   await iguana.run(['image', 'pack', older, `oci:${damaged}`]);

@@ -175,20 +175,63 @@ describe('a block map', () => {
     return { path, map };
   }
 
-  it('makes zeros of what it leaves out, and is compared with what it maps', async () => {
+  it('makes zeros of what it leaves out', async () => {
     const { path, map } = await mapped('disk.img');
     const plain = await pack(raw);
     await writeFile(`${path}.bmap`, map);
     expect((await pack(path)).digest).toBe(plain.digest);
-    const wrong = map.replace(/chksum="[0-9a-f]{8}/, 'chksum="00000000');
-    await writeFile(`${path}.bmap`, wrong);
-    await expect(pack(path)).rejects.toThrow(
+  });
+
+  it.each<[string, (map: string) => string, RegExp]>([
+    [
+      'has another checksum',
+      (map) => map.replace(/chksum="[0-9a-f]{8}/, 'chksum="00000000'),
       /comparing .* with its block map .*: bytes 0 to \d+: expected SHA-256/,
+    ],
+    [
+      'is of another size',
+      (map) => map.replace(/<ImageSize>.*<\/ImageSize>/, `<ImageSize> ${2 * SIZE} </ImageSize>`),
+      new RegExp(`the map is of an image of ${2 * SIZE} bytes, this one has ${SIZE};`),
+    ],
+    [
+      'has ranges beyond its image',
+      (map) => map.replace(/<ImageSize>.*<\/ImageSize>/, '<ImageSize> 5 </ImageSize>'),
+      /beyond the 5 bytes of the image/,
+    ],
+    [
+      'has no checksums, and leaves out what is not zero',
+      (map) => map.replaceAll(/ chksum="[0-9a-f]*"/g, ''),
+      new RegExp(`has no checksums, and leaves out byte ${40 * MIB}, which is not zero`),
+    ],
+    ['is no map', () => 'not XML', /it is no block map of bmaptool/],
+  ])('that %s is refused by its name, with what to do', async (_what, change, message) => {
+    const { path, map } = await mapped('disk.img');
+    await writeFile(`${path}.bmap`, change(map));
+    const error = await pack(path).catch((caught: unknown) => caught);
+    expect(String(error)).toMatch(message);
+    expect(String(error)).toMatch(/block map \S+disk\.img\.bmap.*`--no-bmap` packs without it/);
+  });
+
+  it('without checksums is used where it leaves out zeros only', async () => {
+    const { path, map } = await mapped('disk.img');
+    await writeFile(`${path}.bmap`, map.replaceAll(/ chksum="[0-9a-f]*"/g, ''));
+    await execa('cp', ['--sparse=always', raw, path]);
+    const input = await openInput(path);
+    expect(input.blockMap).toBe(`${path}.bmap`);
+    expect((await pack(path)).digest).toBe((await pack(raw)).digest);
+  });
+
+  it('is looked at before it is read: nothing large, and no folder', async () => {
+    const { path } = await mapped('disk.img');
+    // More than Node reads at all.
+    await writeFile(`${path}.bmap`, '');
+    await truncate(`${path}.bmap`, 2 ** 36);
+    await expect(openInput(path)).rejects.toThrow(
+      /disk\.img\.bmap: it has 68719476736 bytes, and a map at most 67108864; .*--no-bmap/,
     );
-    await writeFile(`${path}.bmap`, map.replace(/<ImageSize>.*<\/ImageSize>/, '<ImageSize> 5 </ImageSize>'));
-    await expect(pack(path)).rejects.toThrow(/of an image of 5 bytes|beyond the 5 bytes/);
-    await writeFile(`${path}.bmap`, 'not XML');
-    await expect(pack(path)).rejects.toThrow(/it is no block map of bmaptool/);
+    await rm(`${path}.bmap`);
+    await mkdir(`${path}.bmap`);
+    await expect(openInput(path)).rejects.toThrow(/disk\.img\.bmap: it is no file; .*--no-bmap/);
   });
 
   /** The file that bmaptool itself takes for the map. */
@@ -227,7 +270,7 @@ describe('a block map', () => {
   it('is not looked for where nobody wants it', async () => {
     const { path } = await mapped('disk.img');
     await writeFile(`${path}.bmap`, 'not XML');
-    expect((await openInput(path, { bmap: false })).blockMap).toBeUndefined();
+    expect((await openInput(path, { bmap: 'none' })).blockMap).toBeUndefined();
   });
 });
 
