@@ -28,7 +28,17 @@ export class Fields {
   /** @throws WrongField where there is a field of another name */
   only(...names: readonly string[]): this {
     const other = Object.keys(this.#fields).find((name) => !names.includes(name));
-    if (other !== undefined) throw new WrongField(`${this.#where}: it has no field \`${other}\``);
+    if (other !== undefined) throw new WrongField(`${this.#where}: it must not have a field \`${other}\``);
+    return this;
+  }
+
+  /**
+   * A field that others have, and this object must not.
+   * @param why for messages: `a disk has no filesystem`
+   * @throws WrongField where it is there
+   */
+  without(name: string, why: string): this {
+    if (this.has(name)) throw new WrongField(`${this.#where}.${name}: ${why}`);
     return this;
   }
 
@@ -37,13 +47,15 @@ export class Fields {
     return this.#fields[name] !== undefined;
   }
 
+  /** @param most UTF-16 code units, as JavaScript counts; one at least, where it is given */
   text(name: string, { pattern, most }: { pattern?: RegExp; most?: number } = {}): string {
     const value = this.#fields[name];
     const fits =
       typeof value === 'string' &&
       (pattern?.test(value) ?? true) &&
       (most === undefined || (value.length > 0 && value.length <= most));
-    if (!fits) throw this.#wrong(name, pattern ? `text like ${pattern}` : 'text');
+    const bound = most === undefined ? '' : ` of 1 to ${most} characters`;
+    if (!fits) throw this.#wrong(name, `text${pattern ? ` like ${pattern}` : ''}${bound}`);
     return value;
   }
 

@@ -1,4 +1,5 @@
 /** What `iguana image pack` is told to pack: `[NAME[:FILESYSTEM]=]FILE…`, and the target behind it. */
+import { MAX_PARTS } from '../../image/format/limits.ts';
 import type { PartInput } from '../../image/pack/pack-part.ts';
 import { usageError } from '../errors.ts';
 
@@ -24,6 +25,8 @@ export function parsePackInputs(words: readonly string[]): {
       remedy: 'Name it last: iguana image pack FILE oci:FOLDER[:TAG].',
     });
   const inputs = words.slice(0, -1).map(inputOf);
+  if (inputs.length > MAX_PARTS)
+    throw usageError(`reading what to pack: an image has at most ${MAX_PARTS} parts, not ${inputs.length}`);
   const names = inputs.map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined)

@@ -90,10 +90,8 @@ function configOf(json: unknown): ImageConfig {
 
 function partOf(fields: Fields): Part {
   const kind = fields.oneOf('kind', 'disk', 'partition');
-  fields.only(
-    ...['name', 'kind', 'sizeBytes', 'blockBytes', 'digest', 'dataBytes', 'table'],
-    ...(kind === 'partition' ? ['filesystem'] : []),
-  );
+  if (kind === 'disk') fields.without('filesystem', 'a disk has no filesystem');
+  fields.only('name', 'kind', 'sizeBytes', 'blockBytes', 'filesystem', 'digest', 'dataBytes', 'table');
   const table = fields.object('table').only('digest', 'sizeBytes', 'rawBytes');
   return {
     name: fields.text('name', { pattern: NAME }),

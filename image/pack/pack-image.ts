@@ -1,9 +1,16 @@
 /** Packing: from disk and filesystem images to an Iguana image in an OCI layout folder. */
 import { type Digest, digestOf } from '../digest.ts';
-import { type Attachment, decodeConfig, encodeConfig, type Part } from '../format/config.ts';
+import {
+  type Attachment,
+  decodeConfig,
+  encodeConfig,
+  type ImageConfig,
+  type Part,
+} from '../format/config.ts';
 import { BadImage } from '../format/errors.ts';
-import { MAX_MANIFEST_BYTES } from '../format/limits.ts';
+import { BLOCK_BYTES, MAX_MANIFEST_BYTES } from '../format/limits.ts';
 import { encodeManifest } from '../format/manifest.ts';
+import { tableBytes } from '../format/table-layout.ts';
 import type { BlobDescriptor } from '../source/source.ts';
 import { onePiece } from '../transfer/blob-stream.ts';
 import type { LayoutTarget } from '../transfer/layout-target.ts';
@@ -39,7 +46,9 @@ export interface PackedImage {
  * @throws ImageIoError; BadImage for an image beyond the limits of the format; and what the inputs throw
  */
 export async function packImage(target: LayoutTarget, request: PackRequest): Promise<PackedImage> {
+  const doing = `packing into ${target.name}`;
   const parts: Part[] = [];
+  requireReadable(doing, request, parts);
   const packs = new Map<Digest, BlobDescriptor>();
   const totalBytes = request.parts.reduce((sum, { input }) => sum + input.sizeBytes, 0);
   let before = 0;
@@ -51,28 +60,21 @@ export async function packImage(target: LayoutTarget, request: PackRequest): Pro
     });
     before += part.input.sizeBytes;
     parts.push(packed.part);
+    requireReadable(doing, request, parts);
     for (const pack of packed.packs) packs.set(pack.digest, pack);
   }
-  const { name, attachments = [] } = request;
-  const config = encodeConfig({
-    version: 1,
-    ...(name !== undefined && { name }),
-    parts,
-    ...(attachments.length > 0 && { attachments: [...attachments] }),
-  });
-  // Nobody packs what nobody can read.
-  decodeConfig(`packing into ${target.name}: its configuration`, config);
+  const config = encodeConfig(configOf(request, parts));
   const configBlob = { digest: digestOf(config), sizeBytes: config.length };
   await target.put(configBlob, () => onePiece(config));
   const all = [...packs.values()];
   const manifest = encodeManifest({
     config: configBlob,
     tables: parts.map(({ table }) => table),
-    attachments,
+    attachments: request.attachments ?? [],
     packs: all,
   });
   if (manifest.bytes.length > MAX_MANIFEST_BYTES)
-    throw new BadImage(`packing into ${target.name}`, 'its manifest is larger than registries take', {
+    throw new BadImage(doing, 'its manifest is larger than registries take', {
       expected: `at most ${MAX_MANIFEST_BYTES}`,
       found: manifest.bytes.length,
     });
@@ -84,4 +86,28 @@ export async function packImage(target: LayoutTarget, request: PackRequest): Pro
     parts,
     packedBytes: all.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
   };
+}
+
+function configOf({ name, attachments = [] }: PackRequest, parts: readonly Part[]): ImageConfig {
+  return {
+    version: 1,
+    ...(name !== undefined && { name }),
+    parts,
+    ...(attachments.length > 0 && { attachments: [...attachments] }),
+  };
+}
+
+/**
+ * Nobody packs what nobody can read, nor for an hour before it is said: a reader judges the configuration as far as it is known.
+ * @param packed the first parts; of the others, what they will have at least
+ * @throws BadImage
+ */
+function requireReadable(doing: string, request: PackRequest, packed: readonly Part[]): void {
+  const rest = request.parts.slice(packed.length).map(({ input: { sizeBytes }, ...about }): Part => {
+    const digest = digestOf('');
+    const table = { digest, sizeBytes: 0, rawBytes: tableBytes(0, 0) };
+    return { ...about, sizeBytes, blockBytes: BLOCK_BYTES, digest, dataBytes: 0, table };
+  });
+  const known = configOf(request, [...packed, ...rest]);
+  decodeConfig(`${doing}: its configuration`, Buffer.from(JSON.stringify(known)));
 }

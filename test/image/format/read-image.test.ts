@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../../image/digest.ts';
 import { BadImage } from '../../../image/format/errors.ts';
 import { encodeManifest } from '../../../image/format/manifest.ts';
+import { ATTACHMENT_TYPE } from '../../../image/format/media-types.ts';
 import { readImage } from '../../../image/format/read-image.ts';
 import type { ManifestBytes } from '../../../image/source/source.ts';
 import { OCI_MANIFEST } from '../../../image/transfer/oci-manifest.ts';
@@ -47,6 +48,41 @@ it('reads an image with its tables', async () => {
   });
 });
 
+describe('reads a manifest', () => {
+  it.each<[string, Parameters<typeof readChanged>[0]]>([
+    ['whose layers are in another order', ({ manifest }) => manifest.layers.reverse()],
+    ['that names layers twice', ({ manifest }) => manifest.layers.push(...manifest.layers)],
+    [
+      'with layers that no part needs',
+      ({ manifest }) => {
+        const [table, pack] = manifest.layers;
+        manifest.layers.push(
+          { ...table, digest: digestOf('a'), size: 1 },
+          { ...pack, digest: digestOf('b'), size: 2 },
+          { mediaType: ATTACHMENT_TYPE, digest: digestOf('c'), size: 3 },
+        );
+      },
+    ],
+    ['without its own media type', ({ manifest }) => Reflect.deleteProperty(manifest, 'mediaType')],
+    [
+      'with further fields',
+      ({ manifest }) => {
+        const subject = { mediaType: OCI_MANIFEST, digest: digestOf('x'), size: 1 };
+        Object.assign(manifest, { annotations: { 'org.example': 'x' }, subject, other: [1] });
+        Object.assign(manifest.layers[0] ?? {}, { annotations: { 'org.example': 'x' }, urls: [] });
+      },
+    ],
+    [
+      'that names the table of two parts once',
+      ({ config }) => config.parts.push({ ...config.parts[0], name: 'copy' }),
+    ],
+  ])('%s', async (_what, change) => {
+    await expect(readChanged(change)).resolves.toMatchObject({
+      parts: expect.arrayContaining([expect.objectContaining({ sizeBytes: RAW.length })]),
+    });
+  });
+});
+
 describe('refuses', () => {
   const other = digestOf('other');
   it.each<[string, Parameters<typeof readChanged>[0], RegExp]>([
@@ -59,6 +95,16 @@ describe('refuses', () => {
       'a container image',
       ({ manifest }) => Reflect.deleteProperty(manifest, 'artifactType'),
       /something else than an Iguana image/,
+    ],
+    [
+      'another kind of configuration',
+      ({ manifest }) => Object.assign(manifest.config as Json, { mediaType: 'application/json' }),
+      /something else than an Iguana image/,
+    ],
+    [
+      'a manifest of another media type',
+      ({ manifest }) => Object.assign(manifest, { mediaType: 'application/json' }),
+      /it is no OCI image manifest/,
     ],
     [
       'a layer of another kind',
@@ -79,11 +125,6 @@ describe('refuses', () => {
     [
       'a part with a path as its name',
       ({ config }) => Object.assign(config.parts[0] ?? {}, { name: '../root' }),
-      /no configuration of an Iguana image/,
-    ],
-    [
-      'a whole disk with a filesystem',
-      ({ config }) => Object.assign(config.parts[0] ?? {}, { filesystem: 'ext4' }),
       /no configuration of an Iguana image/,
     ],
     [
@@ -156,6 +197,32 @@ describe('refuses', () => {
     ],
   ])('%s', async (_what, change, message) => {
     await expect(readChanged(change)).rejects.toThrow(message);
+  });
+
+  it.each<[string, Json, RegExp]>([
+    [
+      'a whole disk with a filesystem',
+      { filesystem: 'ext4' },
+      /parts\[0\]\.filesystem: a disk has no filesystem$/,
+    ],
+    [
+      'a filesystem without a name',
+      { kind: 'partition', filesystem: '' },
+      /parts\[0\]\.filesystem: it has to be text of 1 to 32 characters$/,
+    ],
+    ['a field of another version', { colour: 'red' }, /parts\[0\]: it must not have a field `colour`$/],
+    [
+      'a name that is too long',
+      { name: 'x'.repeat(65) },
+      /parts\[0\]\.name: it has to be text like \/\^.*\$\/$/,
+    ],
+  ])('%s, and says which field', async (_what, fields, message) => {
+    const error = await readChanged(({ config }) => Object.assign(config.parts[0] ?? {}, fields)).catch(
+      (e: unknown) => e,
+    );
+    expect(error).toBeInstanceOf(BadImage);
+    expect(String(error)).toMatch(/it is no configuration of an Iguana image/);
+    expect(String((error as BadImage).cause)).toMatch(message);
   });
 
   it('a manifest and a configuration that would fill the memory, before they are parsed', async () => {

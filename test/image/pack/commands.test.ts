@@ -152,6 +152,11 @@ it.each([
   ['a partition without file', ['pack', 'root:ext4=', layout], /no file is named/],
   ['two partitions of one name', ['pack', `a=${older}`, `a=${newer}`, layout], /two parts are called a/],
   [
+    'more parts than an image has',
+    ['pack', ...Array.from({ length: 130 }, (_, index) => `p${index}=${older}`), layout],
+    /at most 129 parts, not 130/,
+  ],
+  [
     'two files without names',
     ['pack', older, newer, layout],
     /two parts are called disk.*root:ext4=root\.img/s,

@@ -5,10 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { digestOf } from '../../../image/digest.ts';
+import { BadImage } from '../../../image/format/errors.ts';
 import { readImage } from '../../../image/format/read-image.ts';
 import { verifyImage } from '../../../image/inspect/verify-image.ts';
-import { openInput } from '../../../image/pack/input.ts';
-import { packImage } from '../../../image/pack/pack-image.ts';
+import { type ImageInput, openInput } from '../../../image/pack/input.ts';
+import { type PackRequest, packImage } from '../../../image/pack/pack-image.ts';
+import type { PartInput } from '../../../image/pack/pack-part.ts';
 import { unpackPart } from '../../../image/pack/unpack.ts';
 import { parseReference } from '../../../image/source/reference.ts';
 import type { ImageSource } from '../../../image/source/source.ts';
@@ -298,13 +301,52 @@ describe('is refused, and leaves no image', () => {
     await expect(pack(path)).rejects.toThrow(/only what differs from .*disk.img/);
   });
 
-  it('two parts of one name', async () => {
-    const input = await openInput(raw);
-    const part = { name: 'root', kind: 'partition' as const, input };
-    const into = join(folder, 'twice');
-    const packing = packImage(targetAt(`oci:${into}`), { parts: [part, part], level: 1 });
-    await expect(packing).rejects.toThrow(/packing into .*two parts are called root/);
-    await expect(stat(join(into, 'index.json'))).rejects.toThrow('ENOENT');
+  /** Says that its bytes are read, which is too late. */
+  const unread: ImageInput = {
+    name: 'never read',
+    sizeBytes: SIZE,
+    read: () => {
+      throw new Error('it was read');
+    },
+  };
+  const part: PartInput = { name: 'root', kind: 'partition', input: unread };
+  const many = Array.from({ length: 130 }, (_, index) => ({ ...part, name: `p${index}` }));
+
+  it.each<[string, Pick<PackRequest, 'parts' | 'name' | 'attachments'>, RegExp]>([
+    ['two parts of one name', { parts: [part, part] }, /packing into .*two parts are called root/],
+    ['no part', { parts: [] }, /parts: it has to be 1 to 129 objects/],
+    ['more parts than an image has', { parts: many }, /parts: it has to be 1 to 129 objects/],
+    ['a name that is none', { parts: [part, { ...part, name: '../x' }] }, /parts\[1\]\.name: .* text like/],
+    [
+      'a filesystem with a long name',
+      { parts: [{ ...part, filesystem: 'x'.repeat(33) }] },
+      /parts\[0\]\.filesystem: it has to be text of 1 to 32 characters/,
+    ],
+    [
+      'a disk with a filesystem',
+      { parts: [{ ...part, kind: 'disk', filesystem: 'ext4' }] },
+      /parts\[0\]\.filesystem: a disk has no filesystem/,
+    ],
+    [
+      'a part beyond the largest size',
+      { parts: [{ ...part, input: { ...unread, sizeBytes: 2 ** 50 + 1 } }] },
+      /parts\[0\]\.sizeBytes: it has to be a whole number/,
+    ],
+    ['an empty name', { parts: [part], name: '' }, /name: it has to be text of 1 to 256 characters/],
+    [
+      'two attachments of one name',
+      {
+        parts: [part],
+        attachments: ['a', 'b'].map((of) => ({ name: 'esp', digest: digestOf(of), sizeBytes: 1 })),
+      },
+      /two attachments are called esp/,
+    ],
+  ])('%s, before anything is read', async (_what, request, message) => {
+    const into = join(folder, 'refused');
+    const error = await packImage(targetAt(`oci:${into}`), { ...request, level: 1 }).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(BadImage);
+    expect(`${error} ${error instanceof Error ? error.cause : ''}`).toMatch(message);
+    await expect(stat(into)).rejects.toThrow('ENOENT');
   });
 
   it('a file that is not there', async () => {
