@@ -217,6 +217,6 @@ export interface Progress {
   readonly step: string;
   readonly doneBytes?: number;
   readonly totalBytes?: number;
-  /** One line from the tool that is running, e.g. mmdebstrap. */
+  /** One line from the tool that is running, e.g. mmdebstrap, or more of how far it is; counts of bytes as `1234 bytes`. */
   readonly message?: string;
 }

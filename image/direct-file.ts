@@ -115,6 +115,16 @@ export class DirectFile {
   }
 
   /**
+   * Whether whole blocks go past the cache. Some filesystems accept the flag and refuse to be read, so one block is.
+   * @throws ImageIoError
+   */
+  async isDirect(): Promise<boolean> {
+    const block = alignedBuffer(WASM_PAGE_BYTES);
+    await this.#transfer('reading', BLOCK_BYTES, 0, (handle) => handle.read(block, 0, BLOCK_BYTES, 0));
+    return this.#direct !== undefined;
+  }
+
+  /**
    * Returns when everything written is on the disk: direct access leaves it in the disk's own cache.
    * @throws ImageIoError
    */

@@ -1,5 +1,5 @@
 /** The image of the root filesystem onto its partition. */
-import { Context } from '@temporalio/activity';
+import { Context, log } from '@temporalio/activity';
 import type { ImagePart } from '../../image/format/read-image.ts';
 import { writeImage } from '../../image/write/writer.ts';
 import type { AgentActivities, WriteResult } from '../contract.ts';
@@ -61,7 +61,7 @@ interface RootWrite {
 async function write({ part, source }: RootImage, { target, held, doing }: RootWrite): Promise<WriteResult> {
   let reportedBytes = 0;
   try {
-    const { written, kept, copied, zeros } = await writeImage({
+    const { written, kept, copied, zeros, direct } = await writeImage({
       part: part.chunks,
       source,
       target,
@@ -71,13 +71,16 @@ async function write({ part, source }: RootImage, { target, held, doing }: RootW
       // A step of its own: it reads what the disk has when all is written.
       readBack: false,
       signal: Context.current().cancellationSignal,
-      onProgress: ({ flushed }) => {
+      onProgress: ({ flushed, ...progress }) => {
         const doneBytes = flushed.reduce((sum, [start, end]) => sum + end - start, 0);
         if (doneBytes === reportedBytes) return;
         reportedBytes = doneBytes;
-        reportProgress({ step: 'write root', doneBytes, totalBytes: part.sizeBytes });
+        const reused = progress.kept + progress.copied;
+        const message = `${progress.fetched} bytes fetched, ${progress.written} bytes written, ${reused} bytes reused, ${progress.zeros} bytes of zeros`;
+        reportProgress({ step: 'write root', doneBytes, totalBytes: part.sizeBytes, message });
       },
     });
+    if (!direct) log.warn('the disk has no direct access: it was written through the cache', { target });
     return { writtenBytes: written, reusedBytes: kept + copied, skippedBytes: zeros };
   } catch (error) {
     throw imageFailure(error, doing) ?? ioFailure(error, doing);

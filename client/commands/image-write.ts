@@ -4,7 +4,7 @@ import { statePaths } from '../../host/state.ts';
 import type { Image, ImagePart } from '../../image/format/read-image.ts';
 import type { Signer } from '../../image/signature/verify.ts';
 import type { ImageSource } from '../../image/source/source.ts';
-import type { WriteProgress, WriteReport } from '../../image/write/request.ts';
+import type { WriteReport } from '../../image/write/request.ts';
 import { startThreads } from '../../image/write/threads.ts';
 import { usageError } from '../errors.ts';
 import { formatBytes, formatDuration } from '../output/format.ts';
@@ -13,6 +13,7 @@ import { action, define } from './define.ts';
 import { REFERENCE_HELP, signedBy } from './image-options.ts';
 import { partOf } from './image-part.ts';
 import { type ReadOptions, withImage, withReadOptions } from './image-read.ts';
+import { WriteProgressView } from './image-write-progress.ts';
 import { WriteRecord } from './image-write-record.ts';
 import { openWriteTarget, requireConsent } from './image-write-target.ts';
 
@@ -87,7 +88,7 @@ async function writePart(write: PartWrite): Promise<void> {
   // Who goes on with what was agreed to before has agreed.
   if (!resumed) await requireConsent(output, target, options);
   const held = write.held?.chunks ?? (await record.heldTable());
-  const live = output.interactive ? new (await import('../output/live-line.ts')).LiveLine() : undefined;
+  const view = await WriteProgressView.open(output, disk);
   try {
     await record.begin(image.digest, part);
     const report = await writeImage({
@@ -99,17 +100,17 @@ async function writePart(write: PartWrite): Promise<void> {
       readBack: options.readBack,
       onProgress: (progress) => {
         record.progress(progress.flushed);
-        live?.show(lineOf(disk, progress));
+        view.show(progress);
       },
     });
     await record.complete();
-    live?.clear();
+    view.clear();
     output.result(
       { kind: 'image-write', digest: image.digest, part: part.name, target: target.path, ...report, signer },
       () => textOf(disk, part, report, signer),
     );
   } finally {
-    live?.clear();
+    view.clear();
     await record.close();
   }
 }
@@ -122,23 +123,16 @@ async function heldPart(reference: string, options: WriteOptions): Promise<Image
   );
 }
 
-function lineOf(disk: string, { phase, doneBytes, totalBytes, kept, copied }: WriteProgress) {
-  const reused = kept + copied;
-  return {
-    title: `${phase} ${disk}`,
-    doneBytes,
-    totalBytes,
-    ...(reused > 0 && { message: `${formatBytes(reused)} were there` }),
-  };
-}
-
 function textOf(disk: string, part: ImagePart, report: WriteReport, signer: Signer | undefined): string {
-  const { written, kept, copied, fetched, zeros, readBack, seconds } = report;
+  const { written, kept, copied, fetched, zeros, readBack, direct, seconds } = report;
   return [
     `${disk}: ${formatBytes(part.sizeBytes)} in ${formatDuration(seconds * 1000)}` +
       (readBack > 0 ? ', read back and compared' : ''),
     `written ${formatBytes(written)}, kept ${formatBytes(kept)}, copied ${formatBytes(copied)}, ` +
       `zeros ${formatBytes(zeros)}; fetched ${formatBytes(fetched)}`,
+    ...(direct
+      ? []
+      : [`${disk} has no direct access: it was written and read through the cache of this system`]),
     signedBy(signer, 'not signed'),
   ].join('\n');
 }

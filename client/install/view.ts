@@ -1,6 +1,6 @@
 /** Shows an install as it goes on: a line for each phase that ended, and what moves now. */
 import type { Attention, PhaseState } from '../../workflows/api.ts';
-import { formatBetween, formatBytes, withReadableBytes } from '../output/format.ts';
+import { formatBetween, formatBytes, formatDuration, withReadableBytes } from '../output/format.ts';
 import { LiveLine } from '../output/live-line.ts';
 import type { Output, Tone } from '../output/output.ts';
 import type { RunningActivity } from './running.ts';
@@ -67,6 +67,8 @@ export class InstallView {
   /** Starts of a machine that installs itself, as they were printed. */
   readonly #boots = new Set<string>();
   #lastProgress = 0;
+  /** What was printed last. */
+  #plain: PlainProgress | undefined;
   #snapshot: Snapshot | undefined;
 
   constructor(output: Output) {
@@ -131,23 +133,43 @@ export class InstallView {
       });
     } else if (current?.progress && Date.now() - this.#lastProgress > PLAIN_PROGRESS_MS) {
       this.#lastProgress = Date.now();
-      this.#output.line(`    ${phase.phase}: ${plainProgress(current)}`);
+      this.#output.line(`    ${phase.phase}: ${plainProgress(current, this.#plain, this.#lastProgress)}`);
+      this.#plain = { ...current.progress, at: this.#lastProgress };
     }
   }
 }
 
 function messageOf(activity: RunningActivity | undefined): string {
   if (!activity) return '';
-  const parts = [activity.progress?.step ?? activity.activity, activity.progress?.message];
+  const message = withReadableBytes(activity.progress?.message ?? '');
+  const parts = [activity.progress?.step ?? activity.activity, message];
   if (activity.attempt > 1) parts.push(`attempt ${activity.attempt}`);
   if (activity.lastFailure && !activity.started) parts.push(`after: ${activity.lastFailure}`);
   else if (!activity.started) parts.push('waiting for a worker');
   return parts.filter(Boolean).join(' – ');
 }
 
-function plainProgress(activity: RunningActivity): string {
-  const { doneBytes, totalBytes } = activity.progress ?? {};
-  const bytes =
-    doneBytes !== undefined && totalBytes ? `${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}, ` : '';
-  return `${bytes}${messageOf(activity)}`;
+type PlainProgress = Partial<NonNullable<RunningActivity['progress']>> & { readonly at: number };
+
+/**
+ * How far a step is, in a line of its own.
+ * @param before what was printed last: the rate is that since then
+ */
+export function plainProgress(
+  activity: RunningActivity,
+  before: PlainProgress | undefined,
+  now: number,
+): string {
+  const { step, doneBytes, totalBytes } = activity.progress ?? {};
+  const parts: string[] = [];
+  if (doneBytes !== undefined && totalBytes) {
+    parts.push(`${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}`);
+    const gained = before && before.step === step ? doneBytes - (before.doneBytes ?? doneBytes) : 0;
+    if (before && gained > 0) {
+      const msPerByte = (now - before.at) / gained;
+      parts.push(`${formatBytes(1000 / msPerByte)}/s`);
+      parts.push(`${formatDuration((totalBytes - doneBytes) * msPerByte)} left`);
+    }
+  }
+  return [...parts, messageOf(activity)].join(', ');
 }

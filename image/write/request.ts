@@ -62,4 +62,6 @@ export interface WriteReport extends Tally {
   readonly seconds: number;
   /** Bytes that were read back and compared. */
   readonly readBack: number;
+  /** Whether it was written, and read back, past the cache; false where the target's filesystem has no direct access. */
+  readonly direct: boolean;
 }

@@ -66,7 +66,8 @@ class ImageWrite {
       signal?.throwIfAborted();
       const isReadBack = this.#request.readBack ?? true;
       const bytes = isReadBack ? await readBack(crew, this.#request, { limits, meter: this.#meter }) : 0;
-      return { ...this.#meter.tally, readBack: bytes, seconds: this.#meter.seconds };
+      const direct = await this.#target.isDirect();
+      return { ...this.#meter.tally, readBack: bytes, direct, seconds: this.#meter.seconds };
     } finally {
       await crew.close();
     }

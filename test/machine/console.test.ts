@@ -12,6 +12,8 @@ it('tells how far a step is, with rate and time left', () => {
   expect(progressWords(progress, 2_500)).toBe('write root, 25 % of 1000 MB, 100 MB/s, 8 s left');
   expect(progressWords({ ...progress, doneBytes: 0 }, 2_500)).toBe('write root, 0 % of 1000 MB, 0.0 MB/s');
   expect(progressWords({ step: 'mount', message: 'ext4' }, 10)).toBe('mount, ext4');
+  const message = '1500000 bytes fetched, 30000000 bytes reused';
+  expect(progressWords({ step: 'write root', message }, 10)).toBe('write root, 1.5 MB fetched, 30 MB reused');
   expect(progressWords(undefined, 10)).toBeUndefined();
 });
 

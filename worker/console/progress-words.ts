@@ -15,7 +15,8 @@ export function progressWords(progress: Progress | undefined, elapsedMs: number)
     parts.push(`${megabytes(bytesPerSecond)} MB/s`);
     if (doneBytes > 0) parts.push(`${Math.ceil((totalBytes - doneBytes) / bytesPerSecond)} s left`);
   }
-  if (message) parts.push(message);
+  if (message)
+    parts.push(message.replace(/\b(\d+) bytes\b/g, (_, bytes: string) => `${megabytes(Number(bytes))} MB`));
   return parts.join(', ');
 }
 
