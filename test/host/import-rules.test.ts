@@ -15,6 +15,7 @@ const MODULES = {
   'host/h.ts': 'export const h = 1;\n',
   'image/i.ts': 'export const i = 1;\n',
   'store/s.ts': 'export const s = 1;\n',
+  'test/t.ts': 'export const t = 1;\n',
 };
 let folder: string;
 
@@ -57,6 +58,7 @@ test('what the table allows passes', async () => {
     'workflows/x.ts': "import type { A } from '../activities/a.ts';\nexport type X = A;\n",
     'activities/x.ts': "import { h } from '../host/h.ts';\nexport const x = h;\n",
     'client/x.ts': "import { name } from '../workflows/api.ts';\nexport const x = name;\n",
+    'bench/x.ts': "import { t } from '../test/t.ts';\nexport const x = t;\n",
     'store/x.ts': "import { i } from '../image/i.ts';\nexport const x = i;\n",
     'gateway/x.ts': "import { s } from '../store/s.ts';\nexport const x = s;\n",
   };
@@ -74,9 +76,11 @@ test('everything else fails, by file and rule', async () => {
     'manifest/type.ts': "import type { A } from '../activities/a.ts';\nexport type X = A;\n",
     'host/manifest.ts': "import { m } from '../manifest/m.ts';\nexport const x = m;\n",
     'host/missing.ts': "import { y } from './y.ts';\nexport const x = y;\n",
+    'client/test.ts': "import { t } from '../test/t.ts';\nexport const x = t;\n",
     'client/workflow.ts': "import { w } from '../workflows/w.ts';\nexport const x = w;\n",
   });
   expect(broken).toEqual([
+    'client/test.ts client-values',
     'client/workflow.ts client-values',
     'host/manifest.ts host-values',
     'host/missing.ts resolvable',
