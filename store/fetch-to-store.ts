@@ -7,8 +7,11 @@ import { readImage } from '../image/format/read-image.ts';
 import type { PublicKey } from '../image/signature/public-key.ts';
 import { verifySignature } from '../image/signature/verify.ts';
 import type { ImageSource } from '../image/source/source.ts';
+import { streamBlob } from '../image/transfer/blob-stream.ts';
 import { copyImage } from '../image/transfer/copy.ts';
-import type { ImageOrigin, ImageRecord } from './image-record.ts';
+import { checkContent } from './check-content.ts';
+import { MAX_LIST_BYTES } from './file-list.ts';
+import type { Blob, ImageOrigin, ImageRecord } from './image-record.ts';
 import { installContent } from './install-content.ts';
 import type { ImageStore } from './store.ts';
 import { StoreTarget } from './store-target.ts';
@@ -44,10 +47,11 @@ const sbomSchema = z.object({ components: z.array(z.unknown()).default([]) });
 /** What {@link fetchToStore} brought: a record but for the name that the store gives it. */
 export type Fetched = Omit<ImageRecord, 'version' | 'imageDigest' | 'createdAt'> & {
   readonly origin: ImageOrigin;
+  readonly contentChecked: true;
 };
 
 /**
- * Fetches what the store does not have of an image.
+ * Fetches what the store does not have of an image: what can be looked at first, the packs only of one that can be installed.
  * @returns its share of a record, for {@link ImageStore.commit}
  * @throws NotTrusted; BadImage, also where it is another image than the one that is wanted, or nothing to install;
  *   SourceError, AllSourcesFailed, ImageIoError
@@ -70,20 +74,22 @@ export async function fetchToStore(
       expected: rootFilesystem,
       found: content.rootFilesystem,
     });
-  if (content.sbom.sizeBytes > MAX_SBOM_BYTES)
-    throw new BadImage(doing, 'its list of packages is too large', {
-      expected: `at most ${MAX_SBOM_BYTES}`,
-      found: content.sbom.sizeBytes,
-    });
+  requireSize(doing, 'list of packages', content.sbom, MAX_SBOM_BYTES);
+  requireSize(doing, 'list of files', content.files, MAX_LIST_BYTES);
   const packageCount = countPackages(doing, await source.blob(content.sbom, signal));
   await mkdir(folder, { recursive: true });
-  await copyImage(source, new StoreTarget(store, folder), {
+  const target = new StoreTarget(store, folder);
+  const { esp, files, sbom, root } = content;
+  for (const blob of [esp, files])
+    if (!(await target.has(blob))) await target.put(blob, (stop) => streamBlob(source, blob, stop), signal);
+  const inStore = ({ digest }: Blob): string => store.blobPath(digest);
+  await checkContent(doing, { esp: inStore(esp), files: inStore(files) }, signal);
+  await copyImage(source, target, {
     digest,
     signatures: false,
     signal,
     ...(onProgress && { onProgress }),
   });
-  const { esp, files, sbom, root } = content;
   return {
     rootFilesystem,
     image: { digest, sizeBytes: manifest.bytes.length },
@@ -94,8 +100,17 @@ export async function fetchToStore(
     files,
     sbom,
     packageCount,
+    contentChecked: true,
     origin: { reference, ...(signer && { signer: { keyId: signer.keyId, identity: signer.identity } }) },
   };
+}
+
+function requireSize(doing: string, what: string, { sizeBytes }: Blob, mostBytes: number): void {
+  if (sizeBytes <= mostBytes) return;
+  throw new BadImage(doing, `its ${what} is too large`, {
+    expected: `at most ${mostBytes}`,
+    found: sizeBytes,
+  });
 }
 
 function countPackages(doing: string, bytes: Buffer): number {

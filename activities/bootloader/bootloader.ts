@@ -4,6 +4,7 @@
  */
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
+import { FALLBACK_LOADER } from '../../store/esp-archive.ts';
 import type { DiskStep, ImageRef } from '../contract.ts';
 import { openDisk, openPartition, rootPartition } from '../disk/disk.ts';
 import { exclusively } from '../disk/exclusive.ts';
@@ -15,7 +16,6 @@ import { readUuid } from '../personalise/filesystem-ids.ts';
 import { reportProgress } from '../progress.ts';
 import { type DesiredEsp, type EspFile, withDesiredEsp } from './desired-esp.ts';
 import { Esp, isSamePath } from './esp.ts';
-import { FALLBACK_LOADER } from './loader-entry.ts';
 
 /** Name of the loader until it may be started; 8.3, so that the rename changes one directory entry. */
 const LOADER_BEFORE = 'EFI/BOOT/BOOTX64.NEW';

@@ -1,5 +1,4 @@
 /** What shall be on the ESP: the image's content and the boot entries of this machine. */
-import { createReadStream } from 'node:fs';
 import { mkdir, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -36,7 +35,7 @@ export async function withDesiredEsp<T>(
 ): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'iguana-esp-'));
   try {
-    const paths = await unpackEspContent(createReadStream(archivePath), folder);
+    const paths = await unpackEspContent(archivePath, folder);
     const entries = loaderEntries(paths, manifest, rootUuid);
     for (const { path, text } of entries) {
       await mkdir(dirname(join(folder, path)), { recursive: true });

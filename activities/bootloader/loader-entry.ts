@@ -1,17 +1,8 @@
 /** The boot entry of the installed system, by the Boot Loader Specification (type 1). */
 import type { Manifest } from '../../manifest/schema/manifest.ts';
+import { FALLBACK_LOADER, findKernels, type Kernel } from '../../store/esp-archive.ts';
 import { failure } from '../failures.ts';
 import { kernelCommandLine } from './command-line.ts';
-
-/** The fallback path that firmware boots from a disk it knows nothing else of (UEFI 2.10, 3.5.1.1). */
-export const FALLBACK_LOADER = 'EFI/BOOT/BOOTX64.EFI';
-
-/** A kernel in the ESP content, below `TOKEN/VERSION/`. */
-interface Kernel {
-  readonly token: string;
-  readonly version: string;
-  readonly hasInitrd: boolean;
-}
 
 /** A boot entry. */
 export interface LoaderEntry {
@@ -41,14 +32,6 @@ export function loaderEntries(files: readonly string[], manifest: Manifest, root
     path: `loader/entries/${kernel.token}-${kernel.version}.conf`,
     text: entryText(kernel, manifest, rootUuid),
   }));
-}
-
-function findKernels(files: readonly string[]): Kernel[] {
-  return files.flatMap((path) => {
-    const [, token, version] = /^([^/]+)\/([^/]+)\/linux$/.exec(path) ?? [];
-    if (token === undefined || version === undefined) return [];
-    return [{ token, version, hasInitrd: files.includes(`${token}/${version}/initrd.img`) }];
-  });
 }
 
 function entryText({ token, version, hasInitrd }: Kernel, manifest: Manifest, rootUuid: string): string {

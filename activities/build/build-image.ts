@@ -5,7 +5,7 @@ import { openEngine } from '../../host/engine/open.ts';
 import type { StatePaths } from '../../host/state.ts';
 import { digestOf } from '../../manifest/digest.ts';
 import type { ManifestImage } from '../../manifest/schema/manifest.ts';
-import type { ImageRecord } from '../../store/image-record.ts';
+import { type ImageRecord, isChecked } from '../../store/image-record.ts';
 import { ImageStore } from '../../store/store.ts';
 import type { ImageRef } from '../contract.ts';
 import { reportProgress } from '../progress.ts';
@@ -30,13 +30,13 @@ export async function buildImage(paths: StatePaths, image: ManifestImage): Promi
   const imageDigest = digestOf(image);
   const store = new ImageStore(paths.store);
   const found = await store.find(imageDigest);
-  if (found) return imageRef(found);
+  if (found && isChecked(found)) return imageRef(found);
   const { cancellationSignal: signal } = Context.current();
   const place = buildPlace(paths, imageDigest);
   return await alone(place.lock, signal, async () => {
     // Whoever held the lock may have built it.
     const built = await store.find(imageDigest);
-    if (built) return imageRef(built);
+    if (built && isChecked(built)) return imageRef(built);
     const log = await BuildLog.open(join(paths.logs, `build-${place.name}.log`));
     try {
       const work = { image, imageDigest, place, log, signal };

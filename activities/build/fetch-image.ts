@@ -1,5 +1,4 @@
 /** An image that was built elsewhere, into the store. */
-
 import { BadImage } from '../../image/format/errors.ts';
 import { BadKey, parsePublicKey } from '../../image/signature/public-key.ts';
 import { NotTrusted } from '../../image/signature/verify.ts';

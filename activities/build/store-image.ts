@@ -1,5 +1,4 @@
 /** Putting the results of a build into the store. */
-
 import type { Digest } from '../../manifest/schema/common.ts';
 import type { ManifestImage } from '../../manifest/schema/manifest.ts';
 import type { ImageRecord } from '../../store/image-record.ts';

@@ -1,5 +1,4 @@
 /** Files that belong to an image and are on none of its disks. */
-
 import { parseOciManifest } from '../../image/transfer/oci-manifest.ts';
 import type { AttachmentName } from '../../store/install-content.ts';
 import type { ImageRef } from '../contract.ts';

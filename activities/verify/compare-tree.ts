@@ -95,6 +95,8 @@ async function compare(
   if (type === 'file' && wanted.digest !== undefined) {
     const digest = await digestOfFile(place, stat.size);
     if (digest !== wanted.digest) return { path, expected: wanted.digest, found: digest };
+    if (stat.size !== wanted.size)
+      return { path, expected: `${wanted.size} bytes`, found: `${stat.size} bytes` };
   }
   return undefined;
 }

@@ -1,6 +1,6 @@
 /** What every path of the installed system shall be: the image's list, with the changes of this machine. */
 import type { FileEntry } from '../../store/file-list.ts';
-import { failure } from '../failures.ts';
+import { imageFailure } from '../images/failures.ts';
 import type { Description } from '../personalise/entry.ts';
 
 /** What is compared of a path; times are not, since the system sets them itself. */
@@ -9,6 +9,8 @@ export interface Expected {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
+  /** Bytes of a file. */
+  readonly size?: number;
   /** Of a file's content. */
   readonly digest?: string;
   /** Target of a symbolic link. */
@@ -20,26 +22,17 @@ export type ExpectedFiles = Map<string, Expected>;
 
 /**
  * Merges the image's list with the changes; a path that was taken away is expected no longer.
- * @throws failure `ImageCorrupt` where the list has a file without its digest
+ * @throws failure `ImageCorrupt` where the list is damaged, or breaks the format
  */
 export async function expectedFiles(
   image: AsyncIterable<FileEntry>,
   changes: ReadonlyMap<string, Description>,
 ): Promise<ExpectedFiles> {
   const expected: ExpectedFiles = new Map();
-  for await (const { path, type, mode, uid, gid, digest, link } of image) {
-    // Without a digest any content would do.
-    if (type === 'file' && digest === undefined) {
-      throw failure('ImageCorrupt', `reading the list of files of the image: ${path} has no digest`);
-    }
-    expected.set(path, {
-      type,
-      mode,
-      uid,
-      gid,
-      ...(digest && { digest }),
-      ...(link !== undefined && { link }),
-    });
+  try {
+    for await (const entry of image) expected.set(entry.path, fromEntry(entry));
+  } catch (error) {
+    throw imageFailure(error, 'verifying the installed files') ?? error;
   }
   for (const [path, description] of changes) {
     if (description.type === 'absent') expected.delete(path);
@@ -48,11 +41,24 @@ export async function expectedFiles(
   return expected;
 }
 
+function fromEntry({ type, mode, uid, gid, size, digest, link }: FileEntry): Expected {
+  return {
+    type,
+    mode,
+    uid,
+    gid,
+    ...(digest && { size, digest }),
+    ...(link !== undefined && { link }),
+  };
+}
+
 function fromDescription(description: Exclude<Description, { type: 'absent' }>): Expected {
   const { uid, gid } = description;
   switch (description.type) {
-    case 'file':
-      return { type: 'file', mode: description.mode, uid, gid, digest: description.digest };
+    case 'file': {
+      const { mode, size, digest } = description;
+      return { type: 'file', mode, uid, gid, size, digest };
+    }
     case 'directory':
       return { type: 'directory', mode: description.mode, uid, gid };
     case 'symlink':

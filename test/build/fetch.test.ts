@@ -12,6 +12,7 @@ import { storeRoot } from '../../store/store-root.ts';
 import { CommandLine } from '../client/command.ts';
 import { folderWith } from '../image/servers/folder.ts';
 import { type Registry, startRegistry } from '../image/servers/registry.ts';
+import { ESP, espArchive, FILES, fileList } from '../store/harness/content.ts';
 import { type Builder, failureOf, makeBuilder, tinyImage } from './harness/images.ts';
 import { leftovers } from './harness/leftovers.ts';
 
@@ -32,30 +33,42 @@ const say = async (args: readonly string[]): Promise<void> => {
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
 };
 
-async function storeSample(): Promise<ImageRecord> {
+/** What a case changes of the sample. */
+interface Sample {
+  readonly name?: string;
+  readonly esp?: Buffer;
+  readonly files?: Buffer;
+}
+
+async function storeSample({ name = 'sample', esp, files }: Sample = {}): Promise<ImageRecord> {
   await storeThere.prepare();
-  const put = async (name: string, content: string) => {
+  const put = async (name: string, content: string | Buffer) => {
     await writeFile(join(storeThere.workFolder, name), content);
     return await storeThere.put(join(storeThere.workFolder, name));
   };
   const path = join(storeThere.workFolder, 'root.img');
   await writeFile(path, Buffer.concat([Buffer.alloc(300_000, 'root'), Buffer.alloc(4 * 2 ** 20)]));
   const attachments = {
-    esp: await put('esp', 'what goes onto the ESP'),
-    files: await put('files', 'all files'),
+    esp: await put('esp', esp ?? (await espArchive())),
+    files: await put('files', files ?? (await fileList())),
     sbom: await put('sbom', JSON.stringify(SBOM)),
   };
   const folder = join(storeThere.workFolder, 'pack');
   const root = await storeRoot(storeThere, { path, filesystem: 'ext4', attachments, folder });
   const made: ImageRecord = {
     version: 3,
-    imageDigest: digestOf('built elsewhere'),
+    imageDigest: digestOf(name),
     ...root,
     packageCount: SBOM.components.length,
     createdAt: new Date().toISOString(),
   };
   await storeThere.commit(made);
   return made;
+}
+
+async function push({ imageDigest }: ImageRecord, name: string): Promise<void> {
+  const stored = `store:${imageDigest.slice('sha256:'.length, 'sha256:'.length + 12)}`;
+  await say(['image', 'push', stored, place(name), '--plain-http']);
 }
 
 const place = (name: string): string => `docker://${registry.host}/os/${name}`;
@@ -66,8 +79,7 @@ beforeAll(async () => {
   publicKey = pair.publicKey.export({ type: 'spki', format: 'pem' });
   const key = join(folderWith(), 'release.key');
   await writeFile(key, pair.privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
-  const stored = `store:${record.imageDigest.slice('sha256:'.length, 'sha256:'.length + 12)}`;
-  for (const name of ['web', 'unsigned']) await say(['image', 'push', stored, place(name), '--plain-http']);
+  for (const name of ['web', 'unsigned']) await push(record, name);
   await say(['image', 'sign', place('web'), '--key', key, '--identity', 'os/web', '--plain-http']);
 });
 beforeEach(async () => {
@@ -114,7 +126,7 @@ it('is in the store with everything that belongs to it, and its signer is in the
   const store = new ImageStore(builder.paths.store);
   const found = await store.find(ref.imageDigest);
   expect(found).toMatchObject({ image: record.image, imageBlobs: record.imageBlobs });
-  expect(await readFile(store.blobPath(record.esp.digest), 'utf8')).toBe('what goes onto the ESP');
+  expect(digestOf(await readFile(store.blobPath(record.esp.digest)))).toBe(record.esp.digest);
   expect(await store.collectGarbage()).toEqual([]);
   expect(await leftovers(builder.paths)).toEqual([]);
 });
@@ -131,9 +143,20 @@ it('is not asked for again, and a try that was interrupted fetches only what is 
   const before = await written();
   expect(await builder.build(wanted)).toEqual(ref);
   expect(await written()).toBe(before);
-  expect(await readFile(store.blobPath(record.esp.digest), 'utf8')).toBe('what goes onto the ESP');
+  expect(digestOf(await readFile(store.blobPath(record.esp.digest)))).toBe(record.esp.digest);
   // What is in the store under these very words is not looked for anywhere.
   expect(await builder.build(wanted)).toEqual(ref);
+});
+
+it('is looked at again where that was never done: by an Iguana that did not', async () => {
+  const wanted = await image();
+  const ref = await builder.build(wanted);
+  const store = new ImageStore(builder.paths.store);
+  const { contentChecked, ...before } = (await store.find(ref.imageDigest)) ?? expect.fail('it is not there');
+  expect(contentChecked).toBe(true);
+  await store.commit(before);
+  expect(await builder.build(wanted)).toEqual(ref);
+  expect(await store.find(ref.imageDigest)).toMatchObject({ contentChecked: true });
 });
 
 it('may be unsigned only where the profile says so, and the history then says that', async () => {
@@ -210,6 +233,39 @@ describe('is refused, and nothing of it is kept', () => {
     expect(type).toBe('ImageUnsuitable');
     expect(message).toMatch(/expected a partition called root, found disk disk/);
     expect(await blobs()).toEqual([]);
+  });
+
+  it.each<[string, () => Promise<Sample>, RegExp]>([
+    ['no boot loader', async () => ({ esp: await espArchive(ESP.slice(3)) }), /has no boot loader EFI/],
+    [
+      'a link on the ESP',
+      async () => ({ esp: await espArchive([...ESP, { name: 'a', type: 'symlink', linkname: 'b' }]) }),
+      /"a" \(symlink\) does not belong there/,
+    ],
+    [
+      'no bash',
+      async () => ({ files: await fileList(FILES.filter(({ path }) => path !== '/usr/bin/bash')) }),
+      /lacks what every install needs: bash/,
+    ],
+    [
+      'a list of files that is cut off',
+      async () => ({ files: (await fileList()).subarray(0, -2) }),
+      /reading the file list .* that is cut off/,
+    ],
+  ])('with %s, before its packs are fetched', async (what, sample, message) => {
+    const made = await storeSample({ name: what, ...(await sample()) });
+    await push(made, 'unfit');
+    const { digest } = made.image;
+    const wanted = await image({ reference: place('unfit'), digest, keys: [], insecureUnsigned: true });
+    const failed = await failureOf(builder.build(wanted));
+    expect(failed).toMatchObject({ type: 'ImageUnsuitable', retryable: false });
+    expect(failed.message).toMatch(message);
+    // What was looked at lies there until garbage is collected; no record names it.
+    expect((await blobs()).map((name) => `sha256:${name}`).sort()).toEqual(
+      [made.esp.digest, made.files.digest].sort(),
+    );
+    expect(await new ImageStore(builder.paths.store).list()).toEqual([]);
+    expect(await leftovers(builder.paths)).toEqual([]);
   });
 
   it('for now, where no place answers', async () => {

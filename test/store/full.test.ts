@@ -14,6 +14,7 @@ import { storeRoot } from '../../store/store-root.ts';
 import { smallFilesystem } from '../image/devices.ts';
 import { folderWith } from '../image/servers/folder.ts';
 import { sha256sum } from '../image/write/writing.ts';
+import { espArchive, fileList } from './harness/content.ts';
 
 const MIB = 2 ** 20;
 const SMALL_MIB = 4;
@@ -23,7 +24,7 @@ async function elsewhere() {
   const folder = folderWith();
   const store = new ImageStore(folder);
   await store.prepare();
-  const put = async (name: string, content: string) => {
+  const put = async (name: string, content: string | Buffer) => {
     await writeFile(join(store.workFolder, name), content);
     return await store.put(join(store.workFolder, name));
   };
@@ -31,8 +32,8 @@ async function elsewhere() {
   const path = join(store.workFolder, 'root.img');
   await writeFile(path, raw);
   const attachments = {
-    esp: await put('esp', 'what goes onto the ESP'),
-    files: await put('files', 'all files'),
+    esp: await put('esp', await espArchive()),
+    files: await put('files', await fileList()),
     sbom: await put('sbom', JSON.stringify({ components: [] })),
   };
   const root = await storeRoot(store, { path, filesystem: 'ext4', attachments, folder: store.workFolder });

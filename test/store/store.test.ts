@@ -2,7 +2,6 @@ import { mkdir, readdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../image/digest.ts';
-import { type FileEntry, readFileList, writeFileList } from '../../store/file-list.ts';
 import type { Blob, ImageRecord } from '../../store/image-record.ts';
 import { ImageStore } from '../../store/store.ts';
 import { storeRoot } from '../../store/store-root.ts';
@@ -164,29 +163,5 @@ describe('garbage and builds at the same time', () => {
     const put = store.put(join(store.workFolder, 'missing'));
     await expect(put).rejects.toThrow(/^storing .*missing: ENOENT/);
     await expect(put).rejects.toMatchObject({ code: 'ENOENT' });
-  });
-});
-
-describe('the list of files', () => {
-  const entries: FileEntry[] = [
-    { path: '/', type: 'directory', mode: 0o755, uid: 0, gid: 0, size: 0 },
-    { path: '/a\nb "é"', type: 'file', mode: 0o4755, uid: 1, gid: 2, size: 3, digest: digestOf('abc') },
-    { path: '/c\u2028d\u0085\re\u2029', type: 'fifo', mode: 0o600, uid: 0, gid: 0, size: 0 },
-    { path: '/l', type: 'symlink', mode: 0o777, uid: 0, gid: 0, size: 0, link: 'a' },
-  ];
-
-  it('is read as it was written', async () => {
-    const path = join(folderWith(), 'files');
-    await writeFileList(entries, path);
-    expect(await Array.fromAsync(readFileList(path))).toEqual(entries);
-  });
-
-  it('says what is wrong with a damaged one', async () => {
-    const path = join(folderWith(), 'files');
-    await writeFileList([{ path: 'relative' } as unknown as FileEntry], path);
-    await expect(Array.fromAsync(readFileList(path))).rejects.toThrow(/line 1 of the file list/);
-    await writeFile(path, 'no zstd');
-    await expect(Array.fromAsync(readFileList(path))).rejects.toThrow();
-    await expect(Array.fromAsync(readFileList(`${path}.missing`))).rejects.toThrow('ENOENT');
   });
 });
