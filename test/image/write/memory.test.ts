@@ -58,7 +58,7 @@ it('is less than 256 MiB with the longest chunks', async () => {
   expect(maxRssBytes).toBeLessThan(MOST_BYTES);
 });
 
-it('is less than 256 MiB with a table that lies in a file, to the end, and over an older image all of which has moved', async () => {
+it('is less than 256 MiB with a table that lies in a file, to the end, over an older image all of which has moved, and resumed', async () => {
   const [older, newer] = [folderWith(), folderWith()];
   const blocks = 2 ** 17;
   largeImage(older, { bulk, blocks, firstBlock: 1 });
@@ -71,6 +71,14 @@ it('is less than 256 MiB with a table that lies in a file, to the end, and over 
   expect(second.report?.copied).toBeGreaterThan(0.99 * blocks * 4096);
 
   expect(second.maxRssBytes).toBeLessThan(MOST_BYTES);
+  // All of it is looked for, and hardly anything is found.
+  const third = await write({
+    reference: `oci:${older}`,
+    flushed: [[0, bulk.length * MIB + blocks * 4096]],
+    target,
+  });
+  expect(third.report?.written).toBeGreaterThan(0.99 * blocks * 4096);
+  expect(third.maxRssBytes).toBeLessThan(MOST_BYTES);
 });
 
 it('is less than 256 MiB with as many chunks as there may be, after the longest', async () => {
