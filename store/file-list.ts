@@ -41,13 +41,15 @@ const fileEntrySchema = z
     /** Seconds since 1970, whole. */
     mtime: z.number().int().optional(),
   })
-  .superRefine(({ type, size, digest, link }, context) => {
+  .superRefine(({ type, mode, size, digest, link }, context) => {
     const demand = (isRight: boolean, field: string, message: string): void => {
       if (!isRight) context.addIssue({ code: 'custom', path: [field], message });
     };
     // Without them any content, and any link, would pass the verification.
     demand((type === 'file') === (digest !== undefined), 'digest', 'every file has one, and nothing else');
     demand((type === 'symlink') === (link !== undefined), 'link', 'every symlink has one, and nothing else');
+    // Linux gives every symbolic link these (symlink(7)).
+    demand(type !== 'symlink' || mode === 0o777, 'mode', 'is 511 (0o777) for a symlink');
     demand(type === 'file' || size === 0, 'size', 'is 0 for what is no file');
   });
 

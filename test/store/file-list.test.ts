@@ -158,6 +158,7 @@ describe('a line that breaks the format is named', () => {
     ['a symlink with a digest', { ...link, digest: digestOf('') }, /every file has one, and nothing else/],
     ['a file with a link', { ...file, link: 'l' }, /every symlink has one, and nothing else/],
     ['a symlink with a size', { ...link, size: 1 }, /is 0 for what is no file/],
+    ['a symlink with permissions', { ...link, mode: 0o755 }, /is 511 \(0o777\) for a symlink/],
     ['another field', { ...file, sha1: '' }, /sha1/],
     ['a path a second time', entries[3] ?? {}, /an earlier line has \/l, too/],
   ])('%s', async (_, line, message) => {
