@@ -63,7 +63,7 @@ const WRAPPERS = new Set([
 export function describeError(error: unknown): DescribedError {
   const chain = chainOf(error);
   const told = chain.filter((link) => !(WRAPPERS.has(link.name) && link.cause !== undefined));
-  const messages = told.map(messageOf).filter((message, index, all) => message !== all[index - 1]);
+  const messages = messagesOf(told);
   const known = chain.find((link): link is CommandError => link instanceof CommandError);
   const catalogued = chain.map(cataloguedOf).find((entry) => entry.remedy !== undefined);
   const remedy = known?.remedy ?? catalogued?.remedy;
@@ -85,9 +85,28 @@ function chainOf(error: unknown): Error[] {
   return chain;
 }
 
+/** Without causes whose words stand in the message before them already. */
+function messagesOf(chain: readonly Error[]): string[] {
+  const messages: string[] = [];
+  for (const link of chain) {
+    const last = messages.at(-1);
+    if (last === undefined || !wordsOf(link).every((words) => last.includes(words)))
+      messages.push(messageOf(link));
+  }
+  return messages;
+}
+
+const isBare = (error: Error): error is AggregateError =>
+  error.message === '' && error instanceof AggregateError;
+
+const wordsOf = (error: Error): readonly string[] =>
+  isBare(error)
+    ? error.errors.map((each) => (each instanceof Error ? each.message : String(each)))
+    : [messageOf(error)];
+
 function messageOf(error: Error): string {
   // An AggregateError of a refused connection has no message, only errors.
-  if (error.message === '' && error instanceof AggregateError) return error.errors.map(String).join('; ');
+  if (isBare(error)) return error.errors.map(String).join('; ');
   return error.message || error.name;
 }
 

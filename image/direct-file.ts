@@ -99,7 +99,7 @@ export class DirectFile {
     if (await this.hasSize(length)) return;
     const found = await this.#sizeBelow(length);
     throw new TargetTooSmall(
-      `opening ${this.path}: it is too small: expected ${length} bytes or more, found ${found}`,
+      `opening ${this.path}: it is too small: expected ${length} bytes or more, found ${found}; name a larger one, or pack a smaller image`,
     );
   }
 
@@ -151,8 +151,10 @@ export class DirectFile {
       } catch (error) {
         // Some filesystems accept the flag and refuse the first access.
         if (errorCode(error) !== 'EINVAL') throw error;
-        await this.#direct.close();
+        // Others that are under way fail the same: the first one closes it.
+        const refused = this.#direct;
         this.#direct = undefined;
+        await refused?.close();
         return await action(this.#buffered);
       }
     });

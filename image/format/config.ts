@@ -68,7 +68,7 @@ export function decodeConfig(doing: string, blob: Buffer): ImageConfig {
   // Parts may share a table, so that a small image could have many large ones.
   const tableBytes = config.parts.reduce((sum, { table }) => sum + table.rawBytes, 0);
   if (tableBytes > MAX_TABLE_BYTES)
-    throw new BadImage(doing, 'its chunk tables are too large together', {
+    throw new BadImage(doing, 'pack its parts as several images: its chunk tables are too large together', {
       expected: `at most ${MAX_TABLE_BYTES}`,
       found: tableBytes,
     });

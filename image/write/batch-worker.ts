@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import type { DirectFile } from '../direct-file.ts';
 import type { Batch, BatchChunk, Extent, Tally } from './batch.ts';
-import { CorruptChunk } from './errors.ts';
+import { CorruptChunk, type PlainError, toPlainError } from './errors.ts';
 import type { Inflater } from './inflate.ts';
 import { isZero } from './is-zero.ts';
 import { memoryOf, type Packed, packedBytesOf, packedLength } from './packed.ts';
@@ -13,8 +13,8 @@ import { SMALL_ZEROS_BYTES, type Zeroer } from './zeros.ts';
 /** What a worker asks for: chunks of its batch, by their index. */
 export interface Asking {
   readonly missing: readonly number[];
-  /** They were there and wrong: they are wanted from elsewhere. */
-  readonly wrong: boolean;
+  /** How they were wrong where they came from: they are wanted from elsewhere. */
+  readonly wrong?: PlainError;
 }
 
 /** What a worker works with. */
@@ -147,7 +147,7 @@ export class BatchWork {
       const failure = inflated(chunk, { inflater, packed: bytes, room, source });
       if (!failure) return;
       // Another place may have it right.
-      const other = await ask({ missing: [chunk.index], wrong: true });
+      const other = await ask({ missing: [chunk.index], wrong: toPlainError(failure) });
       if (!other) throw failure;
       this.#got(other);
       bytes = packedBytesOf(other, chunk);
@@ -168,7 +168,7 @@ export class BatchWork {
   async #ask(chunks: readonly BatchChunk[]): Promise<Packed> {
     if (chunks.length === 0) return [];
     const { ask, signal } = this.#context;
-    const packed = await ask({ missing: chunks.map(({ index }) => index), wrong: false });
+    const packed = await ask({ missing: chunks.map(({ index }) => index) });
     signal.throwIfAborted();
     this.#got(packed ?? []);
     return packed ?? [];

@@ -1,7 +1,8 @@
 /** The worker threads of a write, and what is fetched for them ahead of time: no more than a few batches for each. */
 import type { Worker } from 'node:worker_threads';
 import { type Batch, type BatchChunk, overlaps, type Tally } from './batch.ts';
-import { fromPlainError, WorkerDied } from './errors.ts';
+import type { Asking } from './batch-worker.ts';
+import { fromPlainError, WorkerDied, wrongAndNotElsewhere } from './errors.ts';
 import type { Fetcher } from './fetcher.ts';
 import type { PackedMemory } from './packed-memory.ts';
 import type { FromThread, ThreadSetup, ToThread } from './thread.ts';
@@ -176,14 +177,14 @@ export class Crew {
   async #answer(
     member: Member,
     batch: Batch,
-    { id, missing, wrong }: { id: number; missing: readonly number[]; wrong: boolean },
+    { id, missing, wrong }: { id: number } & Asking,
   ): Promise<void> {
     const chunks = batch.chunks.filter(({ index }) => missing.includes(index));
     try {
       const packed = await (wrong ? this.#fetcher.fetchElsewhere(chunks) : this.#fetcher.fetch(chunks));
       post(member, { id, packed });
     } catch (error) {
-      this.#fail(asError(error));
+      this.#fail(wrong ? wrongAndNotElsewhere(wrong, error) : asError(error));
     }
   }
 

@@ -108,3 +108,16 @@ export function fromPlainError({ name, message, stack, cause, fields }: PlainErr
   if (known) Object.setPrototypeOf(error, known.prototype);
   return Object.assign(error, { name, ...fields, ...(stack !== undefined && { stack }) });
 }
+
+/**
+ * The failure of chunks that were wrong at one place and did not come from another: of both, the wrong bytes are what somebody has
+ * to mend.
+ * @param elsewhere what the other place said; becomes the last cause
+ */
+export function wrongAndNotElsewhere(wrong: PlainError, elsewhere: unknown): Error {
+  const error = fromPlainError(wrong);
+  let last = error;
+  while (last.cause instanceof Error) last = last.cause;
+  last.cause = new Error('another place was asked for it, and did not give it', { cause: elsewhere });
+  return error;
+}

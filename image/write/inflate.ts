@@ -1,6 +1,7 @@
 /** Decompresses chunks into memory that is there already. */
 import { constants, createZstdDecompress, zstdDecompressSync } from 'node:zlib';
 import { MAX_WINDOW_BYTES } from '../format/limits.ts';
+import { zstdFrame } from '../format/zstd-frame.ts';
 
 const params = { [constants.ZSTD_d_windowLogMax]: Math.log2(MAX_WINDOW_BYTES) };
 
@@ -45,9 +46,17 @@ export class Inflater {
 
   /**
    * Decompresses a zstd frame into a buffer of exactly its size. No more memory is taken, whatever the frame holds.
-   * @throws Error where the frame is broken, has fewer bytes or more, or where something follows it
+   * @throws Error where the frame is broken or cut off, has fewer bytes or more, or where something follows it
    */
   into(packed: Uint8Array, room: Buffer): void {
+    this.#decompress(packed, room);
+    // Decoders stop where the output is full: neither of them misses a last block that is empty, or the checksum.
+    const { buffer, byteOffset, length } = packed;
+    if (zstdFrame(Buffer.from(buffer, byteOffset, length))?.length !== length)
+      throw new Error('it is not one whole zstd frame: its end is missing, or something follows it');
+  }
+
+  #decompress(packed: Uint8Array, room: Buffer): void {
     if (!this.inPlace) {
       const raw = zstdDecompressSync(packed, {
         maxOutputLength: room.length,

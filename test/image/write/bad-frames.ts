@@ -4,12 +4,14 @@ import { constants, zstdCompressSync } from 'node:zlib';
 const SINGLE_SEGMENT = 0x20;
 /** Behind it, in the header of a frame of some kilobytes: two bytes of content size. */
 const HEADER_BYTES = 7;
-const BOMB_BYTES = 256 << 20;
+const BLOCK_HEADER_BYTES = 3;
+const BOMB_BYTES = 32 << 20;
 
 /** How a frame is made of what it should hold, and what is said of it. */
 export type BadFrame = readonly [what: string, make: (data: Buffer) => Buffer, says: RegExp];
 
 const NOT_EXACTLY = 'it has more than 65536 bytes, or something follows it';
+const NOT_WHOLE = /it is not one whole zstd frame/;
 
 /** Each for a chunk of 64 KiB. */
 export const BAD_FRAMES: readonly BadFrame[] = [
@@ -40,8 +42,28 @@ export const BAD_FRAMES: readonly BadFrame[] = [
     new RegExp(NOT_EXACTLY),
   ],
   ['a window of 128 MiB', withLargeWindow, /Frame requires too much memory for decoding/],
+  ['no last byte of its checksum', (data) => checked(data).subarray(0, -1), NOT_WHOLE],
+  ['no checksum, though it says that it has one', (data) => checked(data).subarray(0, -4), NOT_WHOLE],
+  // An empty one, behind all the bytes.
+  ['no last block', withoutLastBlock, NOT_WHOLE],
   ['no end', (data) => zstdCompressSync(data).subarray(0, -1), /unexpected end of file/],
 ];
+
+function checked(data: Buffer): Buffer {
+  return zstdCompressSync(data, { params: { [constants.ZSTD_c_checksumFlag]: 1 } });
+}
+
+/** Its only block is said not to be the last, and then nothing comes (RFC 8878, 3.1.1.2). */
+function withoutLastBlock(data: Buffer): Buffer {
+  const frame = zstdCompressSync(data, { params: { [constants.ZSTD_c_checksumFlag]: 0 } });
+  let [at, last] = [HEADER_BYTES, HEADER_BYTES];
+  while (at < frame.length) {
+    last = at;
+    at += BLOCK_HEADER_BYTES + (frame.readUIntLE(at, BLOCK_HEADER_BYTES) >> 3);
+  }
+  frame[last] = (frame[last] ?? 0) & ~1;
+  return frame;
+}
 
 /** The same frame, but one that says nothing of its size, and wants memory for a window instead (RFC 8878, 3.1.1.1). */
 function withLargeWindow(data: Buffer): Buffer {

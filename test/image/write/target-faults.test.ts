@@ -25,7 +25,7 @@ it.each([
   const { error } = await attempt({ references: [`oci:${folder}`], target });
   expect(error).toBeInstanceOf(TargetTooSmall);
   expect(toldBy(error)).toBe(
-    `opening ${target}: it is too small: expected ${LONG.length} bytes or more, found ${LONG.length - missing}`,
+    `opening ${target}: it is too small: expected ${LONG.length} bytes or more, found ${LONG.length - missing}; name a larger one, or pack a smaller image`,
   );
   expect(readFileSync(file).equals(before)).toBe(true);
   truncateSync(file, LONG.length);
@@ -56,7 +56,7 @@ it.each([
     await execa('mount', ['-o', 'remount,size=64M', folder]);
     const { report } = await attempt({ references, target, flushed });
     // Below a loop device even what was accepted may not have been flushed.
-    expect((report?.kept ?? 0) > 0).toBe(flushed.length > 0);
+    if (flushed.length > 0) expect(report?.kept).toBeGreaterThan(0);
     expect(await sha256sum(target)).toBe(sha256(LONG));
   },
 );
