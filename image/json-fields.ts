@@ -65,11 +65,11 @@ export class Fields {
     return value;
   }
 
-  /** A whole number from 0 on. */
-  count(name: string, most = Number.MAX_SAFE_INTEGER): number {
+  /** A whole number, from 0 on where nothing else is said. */
+  count(name: string, most = Number.MAX_SAFE_INTEGER, least = 0): number {
     const value = this.#fields[name];
-    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0 || value > most)
-      throw this.#wrong(name, `a whole number from 0 to ${most}`);
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least || value > most)
+      throw this.#wrong(name, `a whole number from ${least} to ${most}`);
     return value;
   }
 

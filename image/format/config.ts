@@ -96,7 +96,7 @@ function partOf(fields: Fields): Part {
   return {
     name: fields.text('name', { pattern: NAME }),
     kind,
-    sizeBytes: fields.count('sizeBytes', MAX_PART_BYTES),
+    sizeBytes: fields.count('sizeBytes', MAX_PART_BYTES, 1),
     blockBytes: fields.oneOf('blockBytes', BLOCK_BYTES),
     ...(fields.has('filesystem') && { filesystem: fields.text('filesystem', { most: 32 }) }),
     digest: fields.digest('digest'),

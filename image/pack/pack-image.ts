@@ -47,6 +47,9 @@ export interface PackedImage {
  */
 export async function packImage(target: LayoutTarget, request: PackRequest): Promise<PackedImage> {
   const doing = `packing into ${target.name}`;
+  const empty = request.parts.find(({ input }) => input.sizeBytes === 0);
+  if (empty)
+    throw new BadImage(doing, `${empty.input.name} is empty: there is nothing to pack; name another file`);
   const parts: Part[] = [];
   requireReadable(doing, request, parts);
   const packs = new Map<Digest, BlobDescriptor>();

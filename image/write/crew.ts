@@ -2,7 +2,13 @@
 import type { Worker } from 'node:worker_threads';
 import { type Batch, type BatchChunk, overlaps, type Tally } from './batch.ts';
 import type { Asking } from './batch-worker.ts';
-import { fromPlainError, WorkerDied, wrongAndNotElsewhere } from './errors.ts';
+import {
+  ChunksNotRead,
+  fromPlainError,
+  type PlainError,
+  WorkerDied,
+  wrongAndNotElsewhere,
+} from './errors.ts';
 import type { Fetcher } from './fetcher.ts';
 import type { PackedMemory } from './packed-memory.ts';
 import type { FromThread, ThreadSetup, ToThread } from './thread.ts';
@@ -40,6 +46,8 @@ export class Crew {
   readonly #memory: PackedMemory;
   /** Stops what is being fetched. */
   readonly #abort: AbortController;
+  /** How packs were wrong that came from one place, and were asked for elsewhere. */
+  readonly #wrong = new Map<number, PlainError>();
   #nextId = 0;
   #failure: Error | undefined;
   /** Called when a batch has ended. */
@@ -128,7 +136,7 @@ export class Crew {
       if (waits) open.waiting = idlest;
       post(idlest, { id, batch: toWire(batch), packed, waits });
     } catch (error) {
-      this.#fail(asError(error));
+      this.#fail(this.#notFetched(error));
       this.#end(id);
     }
   }
@@ -180,12 +188,19 @@ export class Crew {
     { id, missing, wrong }: { id: number } & Asking,
   ): Promise<void> {
     const chunks = batch.chunks.filter(({ index }) => missing.includes(index));
+    if (wrong) for (const { pack } of chunks) this.#wrong.set(pack, wrong);
     try {
       const packed = await (wrong ? this.#fetcher.fetchElsewhere(chunks) : this.#fetcher.fetch(chunks));
       post(member, { id, packed });
     } catch (error) {
-      this.#fail(wrong ? wrongAndNotElsewhere(wrong, error) : asError(error));
+      this.#fail(this.#notFetched(error));
     }
+  }
+
+  /** A pack that came wrong is not asked for there again, by whatever batch: that is why it has to come from elsewhere. */
+  #notFetched(error: unknown): Error {
+    const wrong = error instanceof ChunksNotRead ? this.#wrong.get(error.pack) : undefined;
+    return wrong ? wrongAndNotElsewhere(wrong, error) : asError(error);
   }
 
   #died(member: Member, error: Error): void {

@@ -47,18 +47,21 @@ export class ChunksNotRead extends Error {
   readonly chunk: number;
   /** Where that begins, in bytes from the start of the image. */
   readonly offset: number;
+  /** Of the part's packs. */
+  readonly pack: number;
 
   /** @param cause what the source said */
   constructor(
-    first: { readonly index: number; readonly offset: number },
+    first: { readonly index: number; readonly offset: number; readonly pack: number },
     others: number,
     cause: SourceError | AllSourcesFailed,
   ) {
-    const { index, offset } = first;
+    const { index, offset, pack } = first;
     const more = others > 0 ? ` and ${others} more` : '';
     super(`fetching chunk ${index} (byte ${offset} of the image)${more}: ${cause.message}`, { cause });
     this.chunk = index;
     this.offset = offset;
+    this.pack = pack;
   }
 }
 

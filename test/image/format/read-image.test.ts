@@ -151,6 +151,11 @@ describe('refuses', () => {
       /another size of the part/,
     ],
     [
+      'a part of no bytes',
+      ({ config }) => Object.assign(config.parts[0] ?? {}, { sizeBytes: 0 }),
+      /no configuration/,
+    ],
+    [
       'a part of impossible size',
       ({ config }) => Object.assign(config.parts[0] ?? {}, { sizeBytes: 2 ** 60 }),
       /no configuration/,

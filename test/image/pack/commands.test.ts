@@ -183,3 +183,12 @@ it('has help with examples for each', async () => {
   }
   expect(await readFile(older)).toHaveLength(16 << 20);
 });
+
+it('packs no empty file, and says so', async () => {
+  const empty = join(folder, 'empty.img');
+  await writeFile(empty, '');
+  const into = join(folder, 'of-nothing');
+  const { status, stderr } = await iguana.run(['image', 'pack', empty, `oci:${into}:1`]);
+  expect(status).toBe(1);
+  expect(stderr).toContain(`${empty} is empty: there is nothing to pack`);
+});

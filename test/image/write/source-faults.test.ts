@@ -2,13 +2,16 @@
 import { readFileSync, truncateSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ChunksNotRead, CorruptChunk } from '../../../image/write/errors.ts';
+import { CommandLine } from '../../client/command.ts';
 import { makeCertificates } from '../servers/certificates.ts';
 import { type Asked, type Fault, startFaulty } from '../servers/faulty.ts';
 import { startNginx } from '../servers/nginx.ts';
 import { attempt, expectGoesOn, expectHalfWritten, LONG, longSample, noise } from './attempt.ts';
 import { sha256, sha256sum, toldBy } from './writing.ts';
 
-/** Short where silence is to be found out; long enough for a busy machine elsewhere. */
+/** How long silence takes to be found out: also a right answer may be late on a busy machine. */
+const SILENCE_MS = 5000;
+/** Until a mirror is asked too, which does no harm. */
 const SHORT_MS = 1000;
 const PATIENT_MS = 10_000;
 
@@ -55,7 +58,7 @@ describe.each(FAULTS)('a server that %s in the middle', (_, fault, says) => {
     );
     const target = noise(LONG.length);
     const before = readFileSync(target);
-    const idleTimeoutMs = isSlow(fault) ? SHORT_MS : PATIENT_MS;
+    const idleTimeoutMs = isSlow(fault) ? SILENCE_MS : PATIENT_MS;
     const { error, flushed } = await attempt({ references: [url], target, idleTimeoutMs });
     expect(error).toBeInstanceOf(ChunksNotRead);
     const said = toldBy(error);
@@ -137,6 +140,43 @@ describe('a server', () => {
     expect(readFileSync(target).equals(before)).toBe(true);
     expect((await attempt({ references: [url], target, caFile: tls.ca })).error).toBeUndefined();
     expect(await sha256sum(target)).toBe(sha256(LONG));
+  });
+});
+
+describe('a mirror that is down', () => {
+  it('does not hide that the other one sends wrong bytes', async () => {
+    const wrong = await startFaulty(IMAGE.folder, (asked) => (isLastPack(asked) ? 'flipped' : undefined));
+    const down = await startNginx(IMAGE.folder);
+    await down.stop();
+    const target = noise(LONG.length);
+    const { error } = await attempt({ references: [wrong.url, down.url], target });
+    expect(error).toBeInstanceOf(CorruptChunk);
+    expect(error).toMatchObject({ chunk: expect.any(Number), found: expect.any(String) });
+    const said = toldBy(error);
+    expect(said).toMatch(/^reading chunk \d+ \(byte \d+ of the image\) from http/);
+    expect(said).toContain(`${wrong.url}/`);
+    expect(said).toMatch(/\nanother place was asked for it, and did not give it\nfetching chunk \d+/);
+    expect(said).toContain(`from ${down.url}/: nothing listens there`);
+  });
+
+  it('is told once by the command, with all others', async () => {
+    const places = await Promise.all(
+      ['404', '503'].map((status) =>
+        startNginx(IMAGE.folder, { location: `if ($uri ~ ${LAST?.digest.slice(7)}) { return ${status}; }` }),
+      ),
+    );
+    const [first, second] = places.map(({ url }) => url);
+    const args = [first, noise(LONG.length), '--mirror', second, '--unsigned', '--yes'].map(String);
+    const { status, stderr } = await new CommandLine().run(['image', 'write', ...args]);
+    expect(status).toBe(1);
+    for (const [url, said] of [
+      [first, 'status 404'],
+      [second, 'status 503'],
+    ]) {
+      expect(stderr.split(`from ${url}/: `)).toHaveLength(2);
+      expect(stderr.split(String(said))).toHaveLength(2);
+    }
+    expect(stderr).toMatch(/fetching chunk \d+ \(byte \d+ of the image\)/);
   });
 });
 
