@@ -2,11 +2,12 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { zstdCompressSync } from 'node:zlib';
 import { beforeAll, expect, it } from 'vitest';
 import { folderWith } from '../servers/folder.ts';
 import { startNginx } from '../servers/nginx.ts';
 import { largeImage } from './large-image.ts';
-import { packSample } from './sample-image.ts';
+import { type FrameOf, packSample } from './sample-image.ts';
 import { bytesOf, type ChildOptions, writeInChild } from './writing.ts';
 
 const MIB = 1 << 20;
@@ -18,6 +19,8 @@ const THREADS = 4;
 const command = readFileSync(new URL('../../../iguana', import.meta.url), 'utf8');
 const nodeOptions = command.match(/--max-semi-space-size=\d+/g) ?? [];
 const compileCache = folderWith();
+/** Half a gibibyte of zeros; packed, it is not longer than a chunk may be. */
+const BOMB_BYTES = 512 * MIB;
 /** What cannot be compressed: more than is under way at once. */
 const bulk = Array.from({ length: 64 }, () => randomBytes(MIB));
 
@@ -117,4 +120,20 @@ it('is less than 256 MiB with as many chunks as there may be, and an older image
   expect(progress.at(-1)?.doneBytes).toBeGreaterThanOrEqual(64 * MIB);
 
   expect(maxRssBytes).toBeLessThan(MOST_BYTES);
+});
+
+it('is that of any other write where a chunk is a decompression bomb', async () => {
+  const raw = bytesOf('abcd');
+  const writeSample = async (frameOf?: FrameOf) => {
+    const { folder } = packSample(raw, folderWith(), { ...(frameOf && { frameOf }) });
+    return await write({ reference: `oci:${folder}`, target: emptyDisk(raw.length) });
+  };
+  const right = await writeSample();
+  const bomb = await writeSample((data, offset) =>
+    offset === MIB ? zstdCompressSync(Buffer.concat([data, Buffer.alloc(BOMB_BYTES)])) : undefined,
+  );
+  expect(bomb.report).toBeUndefined();
+  expect(bomb.stderr).toMatch(/reading chunk \d+ \(byte 1048576 of the image\)/);
+
+  expect(bomb.maxRssBytes).toBeLessThan((right.maxRssBytes ?? 0) + 32 * MIB);
 });

@@ -1,8 +1,8 @@
 /**
  * Writes an image in a process of its own, so that a test can kill it and see its memory: node write-child.ts OPTIONS, as JSON.
- * Prints a line of JSON for each progress, and the report.
+ * Prints a line of JSON for each progress, the report, and how much memory it took, also where it fails.
  */
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { readImage } from '../../../image/format/read-image.ts';
 import { openSource } from '../../../image/transfer/open.ts';
@@ -19,6 +19,12 @@ const optionsSchema = z.strictObject({
 });
 
 const { reference, held, stopAtBytes, ...options } = optionsSchema.parse(JSON.parse(process.argv[2] ?? ''));
+
+process.on('exit', () => {
+  // Not getrusage(2): there, what the parent had before exec counts too.
+  const [, peakKib] = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+  console.log(JSON.stringify({ maxRssBytes: Number(peakKib) * 1024 }));
+});
 
 async function imageOf(of: string) {
   const source = openSource([of]);
@@ -44,6 +50,4 @@ const report = await writeImage({
   if (!stop.signal.aborted) throw error;
 });
 await Promise.all([image, older].map((one) => one?.source.close()));
-// Not getrusage(2): there, what the parent had before exec counts too.
-const [, peakKib] = /^VmHWM:\s+(\d+) kB$/m.exec(await readFile('/proc/self/status', 'utf8')) ?? [];
-console.log(JSON.stringify({ report, maxRssBytes: Number(peakKib) * 1024 }));
+console.log(JSON.stringify({ report }));

@@ -72,7 +72,7 @@ export async function writeInChild(
   let last: { report?: WriteReport; maxRssBytes?: number } = {};
   for await (const line of child) {
     const said = JSON.parse(line);
-    if (!said.progress) last = said;
+    if (!said.progress) last = { ...last, ...said };
     else {
       progress.push(said.progress);
       if (killAt(said.progress)) child.kill('SIGKILL');
