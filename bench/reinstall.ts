@@ -14,7 +14,7 @@ import type { WriteReport } from '../image/write/request.ts';
 import type { ChildOptions } from './write-child.ts';
 import { requireEqual } from './write-compare.ts';
 import { benchFolder, referenceDisk } from './write-image.ts';
-import { launcherEnv, packReference } from './write-pack.ts';
+import { launcherEnv, nodeOptions, packReference } from './write-pack.ts';
 import { serveFolder } from './write-server.ts';
 import { withTarget } from './write-target.ts';
 import { median } from './write-timing.ts';
@@ -29,7 +29,9 @@ const { values: options } = parseArgs({
 
 async function write(child: ChildOptions): Promise<WriteReport> {
   const script = new URL('write-child.ts', import.meta.url).pathname;
-  const { stdout } = await execa(process.execPath, [script, JSON.stringify(child)], { env: launcherEnv });
+  const { stdout } = await execa(process.execPath, [...nodeOptions, script, JSON.stringify(child)], {
+    env: launcherEnv,
+  });
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '').report;
 }
 

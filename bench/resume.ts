@@ -16,7 +16,7 @@ import type { WriteProgress, WriteReport } from '../image/write/request.ts';
 import type { ChildOptions } from './write-child.ts';
 import { requireEqual } from './write-compare.ts';
 import { benchFolder, referenceImage } from './write-image.ts';
-import { launcherEnv, packReference } from './write-pack.ts';
+import { launcherEnv, nodeOptions, packReference } from './write-pack.ts';
 import { serveFolder } from './write-server.ts';
 import { withTarget } from './write-target.ts';
 
@@ -35,7 +35,7 @@ interface Run {
 
 async function run(child: ChildOptions, isOver: (told: Told) => boolean = () => false): Promise<Run> {
   const script = new URL('write-child.ts', import.meta.url).pathname;
-  const process_ = execa(process.execPath, [script, JSON.stringify(child)], {
+  const process_ = execa(process.execPath, [...nodeOptions, script, JSON.stringify(child)], {
     reject: false,
     env: launcherEnv,
   });

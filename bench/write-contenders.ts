@@ -1,7 +1,7 @@
 /** Who writes in the benchmark: command lines of bash, each ending when everything is on the disk. */
 import { basename, join } from 'node:path';
 import type { ReferenceImage } from './write-image.ts';
-import { launcherEnv } from './write-pack.ts';
+import { iguana, launcherEnv } from './write-pack.ts';
 
 /** One way to write the image, or a limit. */
 export interface Contender {
@@ -27,11 +27,10 @@ export function contenders({
   url: string;
 }): readonly Contender[] {
   const served = (path: string): string => `${url}/${basename(path)}`;
-  const root = new URL('..', import.meta.url).pathname;
   const state = join(layout, '../iguana-state');
   const write = (target: string, more = ''): string =>
     // A disk that Iguana has never seen, as it is for the others; Node as the launcher starts it.
-    `rm -rf ${state}; IGUANA_STATE=${state} NODE_COMPILE_CACHE=${launcherEnv.NODE_COMPILE_CACHE} ${root}node_modules/.bin/node ${root}client/main.ts image write ${served(layout)} ${target} --yes --unsigned ${more} >/dev/null`;
+    `rm -rf ${state}; IGUANA_STATE=${state} NODE_COMPILE_CACHE=${launcherEnv.NODE_COMPILE_CACHE} ${iguana.join(' ')} image write ${served(layout)} ${target} --yes --unsigned ${more} >/dev/null`;
   const dd = 'bs=4M iflag=fullblock status=none';
   return [
     { name: 'iguana', writes: 'image', command: (target) => write(target, '--no-read-back') },

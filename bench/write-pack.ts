@@ -1,17 +1,22 @@
 /** The reference images packed as people pack them. */
+import { readFileSync } from 'node:fs';
 import { rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { benchFolder, type Release } from './write-image.ts';
 
+const pathOf = (path: string): string => new URL(path, import.meta.url).pathname;
+
+/** With which the launcher starts Node. */
+export const nodeOptions: readonly string[] =
+  readFileSync(pathOf('../iguana'), 'utf8').match(/--max-semi-space-size=\d+/g) ?? [];
+
 /** The `iguana` command, as words. */
-export const iguana = ['../node_modules/.bin/node', '../client/main.ts'].map(
-  (path) => new URL(path, import.meta.url).pathname,
-);
+export const iguana = [pathOf('../node_modules/.bin/node'), ...nodeOptions, pathOf('../client/main.ts')];
 
 /** What the launcher gives Node: it keeps what it has compiled. */
 export const launcherEnv = {
-  NODE_COMPILE_CACHE: new URL('../node_modules/.cache/node-compile', import.meta.url).pathname,
+  NODE_COMPILE_CACHE: pathOf('../node_modules/.cache/node-compile'),
 };
 
 /** @returns the layout folder, which is kept in the cache; another packer needs another one: remove it */
