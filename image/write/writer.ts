@@ -18,8 +18,10 @@ import { startCrew } from './start-crew.ts';
 import { stillHolds } from './still-holds.ts';
 import { Zeroer } from './zeros.ts';
 
-/** Where no chunk begins at the start of the image: any table of partitions or boot sector that was there before. */
+/** Where the image begins with zeros: any table of partitions or boot sector that was there before. */
 const FIRST_BYTES = 64 << 10;
+/** What is recognised by its start is recognised by something up to here: btrfs has its superblock at 64 KiB, CDs theirs at 32 KiB. */
+const START_BYTES = 1 << 20;
 
 /**
  * Writes all of a part.
@@ -41,7 +43,7 @@ class ImageWrite {
   readonly #request: WriteRequest;
   readonly #target: DirectFile;
   readonly #meter: ProgressMeter;
-  /** What has to stand at the start of the disk, and how much of it there is. */
+  /** The first chunk, where it lies at the start of the disk; and where it ends, before which is nothing but zeros. */
   readonly #first: BatchChunk | undefined;
   readonly #firstBytes: number;
 
@@ -50,10 +52,12 @@ class ImageWrite {
     this.#target = target;
     this.#meter = new ProgressMeter(request);
     for (const chunk of request.part.chunks()) {
-      if (chunk.offset === 0) this.#first = chunk;
+      if (chunk.offset < START_BYTES) this.#first = chunk;
       break;
     }
-    this.#firstBytes = this.#first?.length ?? Math.min(FIRST_BYTES, request.part.sizeBytes);
+    this.#firstBytes = this.#first
+      ? this.#first.offset + this.#first.length
+      : Math.min(FIRST_BYTES, request.part.sizeBytes);
   }
 
   async run(): Promise<WriteReport> {
@@ -83,10 +87,13 @@ class ImageWrite {
       zeroer.close();
     }
     await this.#target.flush();
-    if (this.#first) return;
-    const zeros = [{ offset: 0, length: this.#firstBytes }];
-    const batch: Batch = { start: 0, end: this.#firstBytes, chunks: [], zeros, mode: 'write' };
-    this.#meter.add(batch, { ...NOTHING, zeros: this.#firstBytes });
+    const length = this.#first?.offset ?? this.#firstBytes;
+    if (length === 0) return;
+    const zeros = [{ offset: 0, length }];
+    this.#meter.add(
+      { start: 0, end: length, chunks: [], zeros, mode: 'write' },
+      { ...NOTHING, zeros: length },
+    );
   }
 
   async #writeRest(crew: Crew, limits: BatchLimits): Promise<void> {
@@ -149,7 +156,7 @@ class ImageWrite {
   async #writeStart(crew: Crew): Promise<void> {
     if (!this.#first) return;
     const batch: Batch = {
-      start: 0,
+      start: this.#first.offset,
       end: this.#firstBytes,
       chunks: [this.#first],
       zeros: [],

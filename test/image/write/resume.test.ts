@@ -15,7 +15,7 @@ import { loopDevice } from '../devices.ts';
 import { folderWith } from '../servers/folder.ts';
 import { startNginx } from '../servers/nginx.ts';
 import { packSample } from './sample-image.ts';
-import { bytesOf, sha256, sha256sum, writeInChild } from './writing.ts';
+import { bytesOf, sha256, sha256sum, startOf, writeInChild } from './writing.ts';
 
 const MIB = 1 << 20;
 /** What may be under way when it is killed: three batches of 1 MiB for each of two threads. */
@@ -73,6 +73,27 @@ it.each([10, 50, 90, 99])('killed at %i percent', async (percent) => {
   expect(report?.kept).toBeGreaterThan(0);
   const again = (await askedBytes()) - askedBefore - PACK_BYTES;
   expect(again).toBeLessThanOrEqual(0.02 * PACK_BYTES + IN_FLIGHT_BYTES);
+});
+
+it('killed in an image that begins with zeros, as btrfs does, nothing is left of the old start or there of the new', async () => {
+  const superblock = 64 << 10;
+  const raw = Buffer.concat([Buffer.alloc(superblock), bytesOf('abcdefghijklmnop')]);
+  const { url: slow } = await startNginx(packSample(raw, folderWith()).folder, {
+    location: 'limit_rate 6m;',
+  });
+  const target = join(folderWith(), 'disk');
+  writeFileSync(target, randomBytes(raw.length));
+  const killed = await writeInChild(
+    { reference: slow, target },
+    ({ doneBytes, totalBytes }) => doneBytes >= totalBytes / 2,
+  );
+  expect(killed.report).toBeUndefined();
+  expect((await startOf(target, 2 * superblock)).equals(Buffer.alloc(2 * superblock))).toBe(true);
+
+  const flushed: ByteRange[] = [...(killed.progress.at(-1)?.flushed ?? [])];
+  const { report } = await writeInChild({ reference: slow, target, flushed, readBack: true });
+  expect(report?.kept).toBeGreaterThan(0);
+  expect(await sha256sum(target)).toBe(sha256(raw));
 });
 
 it('a claim that is not true is not believed', async () => {
