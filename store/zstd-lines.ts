@@ -3,7 +3,7 @@ import { closeSync, createReadStream, fstatSync, openSync, readSync } from 'node
 import { pipeline } from 'node:stream';
 import { constants, createZstdDecompress } from 'node:zlib';
 import { BadImage } from '../image/format/errors.ts';
-import { MAX_WINDOW_BYTES, maxPackedBytes } from '../image/format/limits.ts';
+import { MAX_WINDOW_BYTES, maxBlocks, maxPackedBytes } from '../image/format/limits.ts';
 import type { TableBytes } from '../image/format/table-bytes.ts';
 import { zstdFrame } from '../image/format/zstd-frame.ts';
 import { ImageIoError } from '../image/io-error.ts';
@@ -68,7 +68,7 @@ function checkFrames(path: string, doing: string, maxBytes: number): void {
       });
     let at = 0;
     do {
-      const frame = zstdFrame(behind(bytes, at));
+      const frame = zstdFrame(behind(bytes, at), { maxBlocks: maxBlocks(maxBytes) });
       if (!frame)
         throw new BadImage(doing, `at byte ${at} of ${length} is no zstd frame, or one that is cut off`);
       if (frame.windowBytes > MAX_WINDOW_BYTES)

@@ -9,9 +9,10 @@ import {
   MAX_CHUNKS,
   MAX_PACKS,
   MAX_WINDOW_BYTES,
+  maxBlocks,
   maxPackedBytes,
 } from './limits.ts';
-import { type TableBytes, tableBytesOf } from './table-bytes.ts';
+import { lookingAhead, type TableBytes, tableBytesOf } from './table-bytes.ts';
 import { HEADER, MAGIC, tableBytes } from './table-layout.ts';
 import { zstdFrame } from './zstd-frame.ts';
 
@@ -55,7 +56,7 @@ export function checkBlob(doing: string, blob: Buffer | TableBytes, part: Part):
       expected: `${HEADER.bytes} to ${most}`,
       found: rawBytes,
     });
-  checkFrame(doing, blob);
+  checkFrame(doing, blob, maxBlocks(rawBytes));
 }
 
 /**
@@ -73,10 +74,10 @@ export function checkRaw(doing: string, bytes: Buffer | TableBytes, part: Part):
 }
 
 /** One frame, whose decompression needs little more than its output. */
-function checkFrame(doing: string, blob: Buffer | TableBytes): void {
-  const frame = zstdFrame(blob);
+function checkFrame(doing: string, blob: Buffer | TableBytes, maxBlocks: number): void {
+  const frame = zstdFrame(Buffer.isBuffer(blob) ? blob : lookingAhead(blob), { maxBlocks });
   if (frame?.length !== blob.length)
-    throw new BadImage(doing, 'it is not one whole zstd frame', {
+    throw new BadImage(doing, `it is not one whole zstd frame of at most ${maxBlocks} blocks`, {
       expected: `${blob.length} bytes`,
       found: frame ? `a frame of ${frame.length}` : 'none',
     });

@@ -17,6 +17,11 @@ export const BLOCK_BYTES = 4096;
 export const MAX_CHUNK_BYTES = 8 * 2 ** 20;
 /** zstd makes incompressible data larger by less (RFC 8878; `ZSTD_compressBound`). */
 export const maxPackedBytes = (rawBytes: number): number => rawBytes + (rawBytes >> 8) + 128;
+/**
+ * Blocks of a frame, each of which costs its reader a look: encoders make them of up to 128 KiB, rarely of less than 1 KiB, but
+ * empty ones are allowed anywhere.
+ */
+export const maxBlocks = (rawBytes: number): number => Math.ceil(rawBytes / 1024) + 1024;
 /** Of a frame's window, which a decoder holds beside the output: what every decoder is to have (RFC 8878, 3.1.1.1.2). */
 export const MAX_WINDOW_BYTES = 8 * 2 ** 20;
 /** Chunks of one part: with chunks of 1 MiB, two terabytes of data. */

@@ -17,6 +17,8 @@ export interface TableBytes {
 }
 
 const PIECE_BYTES = 1 << 20;
+/** More than a header of a zstd frame or a block, and less than most blocks, which are passed over. */
+const LOOK_BYTES = 4096;
 
 /** @returns what was given, where it lies somewhere already */
 export const tableBytesOf = (bytes: Buffer | TableBytes): TableBytes =>
@@ -30,6 +32,27 @@ export function* piecesOf(bytes: TableBytes, pieceBytes = PIECE_BYTES): Generato
   for (let at = 0; at < bytes.length; at += room.length) {
     yield bytes.read(at, room.subarray(0, Math.min(room.length, bytes.length - at)));
   }
+}
+
+/**
+ * For who reads a few bytes at a time, in order: what is near the last ones is often there already, without another system call.
+ * What is given is there until more is asked for.
+ */
+export function lookingAhead(bytes: TableBytes): TableBytes {
+  const room = Buffer.alloc(LOOK_BYTES);
+  let seen = room.subarray(0, 0);
+  let start = 0;
+  return {
+    length: bytes.length,
+    read(offset, { length }) {
+      if (offset < start || offset + length > start + seen.length) {
+        const count = Math.min(Math.max(length, LOOK_BYTES), bytes.length - offset);
+        seen = bytes.read(offset, count > LOOK_BYTES ? Buffer.alloc(count) : room.subarray(0, count));
+        start = offset;
+      }
+      return seen.subarray(offset - start, offset - start + length);
+    },
+  };
 }
 
 /** Nobody says when a table is not needed any more: images are read, and forgotten. */

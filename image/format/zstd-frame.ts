@@ -17,15 +17,22 @@ export interface ZstdFrame {
   readonly length: number;
   /** What a decoder has to keep of its output, at most. */
   readonly windowBytes: number;
+  readonly blocks: number;
+}
+
+/** What a frame may have. */
+export interface FrameLimits {
+  readonly maxBlocks: number;
 }
 
 /**
  * The frame that the bytes begin with.
- * @returns undefined where they begin with none, or end inside of it
+ * @param bytes each block's header is one reading of them: see `lookingAhead` for those of a file
+ * @returns undefined where they begin with none, or end inside of it, or where it has more blocks
  */
-export function zstdFrame(bytes: Buffer | TableBytes): ZstdFrame | undefined {
+export function zstdFrame(bytes: Buffer | TableBytes, limits: FrameLimits): ZstdFrame | undefined {
   try {
-    return frameOf(tableBytesOf(bytes));
+    return frameOf(tableBytesOf(bytes), limits);
   } catch (error) {
     // Beyond the end of the bytes.
     if (error instanceof RangeError) return undefined;
@@ -33,7 +40,7 @@ export function zstdFrame(bytes: Buffer | TableBytes): ZstdFrame | undefined {
   }
 }
 
-function frameOf(bytes: TableBytes): ZstdFrame | undefined {
+function frameOf(bytes: TableBytes, { maxBlocks }: FrameLimits): ZstdFrame | undefined {
   const head = bytes.read(0, Buffer.alloc(Math.min(MAX_HEAD_BYTES, bytes.length)));
   if (!head.subarray(0, MAGIC.length).equals(MAGIC)) return undefined;
   const descriptor = head.readUInt8(MAGIC.length);
@@ -49,14 +56,15 @@ function frameOf(bytes: TableBytes): ZstdFrame | undefined {
     : windowSize(head.readUInt8(windowAt));
   let at = contentAt + contentBytes;
   const room = Buffer.alloc(BLOCK_HEADER_BYTES);
-  for (let isLast = false; !isLast; ) {
-    if (at + room.length > bytes.length) return undefined;
+  let blocks = 0;
+  for (let isLast = false; !isLast; blocks++) {
+    if (blocks === maxBlocks || at + room.length > bytes.length) return undefined;
     const header = bytes.read(at, room).readUIntLE(0, room.length);
     isLast = (header & 1) === 1;
     at += BLOCK_HEADER_BYTES + (((header >> 1) & 3) === RLE ? 1 : header >> 3);
   }
   if (hasChecksum) at += CHECKSUM_BYTES;
-  return at > bytes.length ? undefined : { length: at, windowBytes };
+  return at > bytes.length ? undefined : { length: at, windowBytes, blocks };
 }
 
 function contentSize(bytes: Buffer, at: number, length: number): number {

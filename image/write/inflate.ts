@@ -1,6 +1,6 @@
 /** Decompresses chunks into memory that is there already. */
 import { constants, createZstdDecompress, zstdDecompressSync } from 'node:zlib';
-import { MAX_WINDOW_BYTES } from '../format/limits.ts';
+import { MAX_WINDOW_BYTES, maxBlocks } from '../format/limits.ts';
 import { zstdFrame } from '../format/zstd-frame.ts';
 
 const params = { [constants.ZSTD_d_windowLogMax]: Math.log2(MAX_WINDOW_BYTES) };
@@ -52,8 +52,11 @@ export class Inflater {
     this.#decompress(packed, room);
     // Decoders stop where the output is full: neither of them misses a last block that is empty, or the checksum.
     const { buffer, byteOffset, length } = packed;
-    if (zstdFrame(Buffer.from(buffer, byteOffset, length))?.length !== length)
-      throw new Error('it is not one whole zstd frame: its end is missing, or something follows it');
+    const limits = { maxBlocks: maxBlocks(room.length) };
+    if (zstdFrame(Buffer.from(buffer, byteOffset, length), limits)?.length !== length)
+      throw new Error(
+        'it is not one whole zstd frame: its end is missing, something follows it, or it has too many blocks',
+      );
   }
 
   #decompress(packed: Uint8Array, room: Buffer): void {
