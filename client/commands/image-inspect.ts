@@ -25,7 +25,7 @@ export function registerImageInspect(image: Command): void {
   const diff = define(image, {
     usage: 'diff <older> <newer>',
     summary: 'show how much of an image another has',
-    description: `What a machine with the older image has to fetch for the newer one.\n${REFERENCE_HELP}`,
+    description: `What a machine with the older image has to fetch at least for the newer one.\n${REFERENCE_HELP}`,
     examples: [['image diff oci:web:1.2 oci:web:1.3', 'two releases in one folder']],
   });
   withConnectionOptions(diff).action(action(compare));

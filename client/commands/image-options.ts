@@ -25,11 +25,15 @@ export interface SignatureOptions {
   readonly signedIdentity?: string;
 }
 
-/** The forms of references, for the help of commands. */
+/** Where credentials come from, for the help of commands. */
+export const CREDENTIALS_HELP =
+  'Credentials come from --authfile, $REGISTRY_AUTH_FILE, or the files of podman, skopeo and Docker.';
+
+/** The forms of references, for the help of commands that read. */
 export const REFERENCE_HELP =
   'References: oci:FOLDER[:TAG|@DIGEST], docker://HOST/REPOSITORY[:TAG|@DIGEST], http(s)://HOST/FOLDER[:TAG|@DIGEST],\n' +
   'and store:DIGEST for an image that `iguana image ls` shows; its first digits do.\n' +
-  'Credentials come from --authfile, $REGISTRY_AUTH_FILE, or the files of podman, skopeo and Docker.';
+  CREDENTIALS_HELP;
 
 /** Adds the options for connecting to registries and web servers. */
 export function withConnectionOptions(command: Command): Command {

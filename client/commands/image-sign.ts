@@ -5,8 +5,8 @@ import type { Output } from '../output/output.ts';
 import { action, define } from './define.ts';
 import {
   type ConnectionOptions,
+  CREDENTIALS_HELP,
   connectionOf,
-  REFERENCE_HELP,
   readable,
   withConnectionOptions,
 } from './image-options.ts';
@@ -24,7 +24,8 @@ export function registerImageSign(image: Command): void {
     description:
       'The key is ECDSA on P-256: from `cosign generate-key-pair`, whose password is taken from $COSIGN_PASSWORD or asked\n' +
       'for, or PKCS #8 in PEM. The signature lies beside the image, with those of others, and is copied with it.\n' +
-      REFERENCE_HELP,
+      'The image is oci:FOLDER[:TAG|@DIGEST] or docker://HOST/REPOSITORY[:TAG|@DIGEST].\n' +
+      CREDENTIALS_HELP,
     examples: [
       ['image sign docker://registry.example/os/web:1.2 --key cosign.key', 'in a registry'],
       ['image sign oci:web --key cosign.key --identity registry.example/os/web', 'before it is pushed there'],

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import type { Digest } from '../../image/digest.ts';
 import type { ChunkTable } from '../../image/format/chunk-table.ts';
 import { checkTable } from '../../image/format/decode-table.ts';
+import { BadImage } from '../../image/format/errors.ts';
 import type { ImagePart } from '../../image/format/read-image.ts';
 import { piecesOf, TableFile } from '../../image/format/table-bytes.ts';
-import { errorCode } from '../../image/io-error.ts';
+import { errorCode, ImageIoError } from '../../image/io-error.ts';
 import type { ByteRange } from '../../image/write/flusher.ts';
 import type { RecordContent } from './image-write-record-schema.ts';
 
@@ -49,7 +50,14 @@ export class WriteRecord {
     if (!holds) return undefined;
     const path = join(this.#folder, holds.table);
     const file = await stat(path).catch(ignoreMissing);
-    return file && checkTable(`reading ${path}`, TableFile.open(path, file.size), holds);
+    if (!file) return undefined;
+    try {
+      return checkTable(`reading ${path}`, TableFile.open(path, file.size), holds);
+    } catch (error) {
+      // It only saves work: without it everything is fetched.
+      if (error instanceof BadImage || error instanceof ImageIoError) return undefined;
+      throw error;
+    }
   }
 
   /** A write begins. */
@@ -78,7 +86,10 @@ export class WriteRecord {
     const { image, part } = writing;
     const { chunks, sizeBytes, dataBytes } = this.#part;
     const table = `${this.#key}-${image.slice(-16)}.table`;
-    await writeFile(join(this.#folder, table), piecesOf(chunks.bytes));
+    // It may be the one that the record names: of a write that ends here it must be whole.
+    const path = join(this.#folder, table);
+    await writeFile(`${path}.new`, piecesOf(chunks.bytes));
+    await rename(`${path}.new`, path);
     const { version, disk } = this.#content;
     await this.#saving;
     this.#content = { version, disk, holds: { image, part, sizeBytes, dataBytes, table } };

@@ -29,7 +29,7 @@ interface WriteOptions extends ReadOptions {
 export function registerImageWrite(image: Command): void {
   const write = define(image, {
     usage: 'write <image> <disk>',
-    summary: 'write an image onto a disk, with all cores',
+    summary: 'write an image onto a disk, with up to four cores',
     description:
       'Every byte is verified before it is written, and read back when all are. The start of the disk goes last: nothing\n' +
       'boots from half an image. The same command again goes on where it was interrupted. What the disk holds already, of\n' +

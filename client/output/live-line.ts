@@ -95,8 +95,11 @@ export class LiveLine {
 }
 
 function drawn(options: Options, params: Params, title: string, text: string): string {
-  const bar = params.total > 1 ? `${cliProgress.Format.BarFormat(params.progress, options)} ` : '';
   // A terminal that does not know its size says 0.
-  const width = process.stderr.columns || 80;
-  return printable(`  ${title}  ${bar}${text}`.replaceAll('\n', ' ')).slice(0, width - 1);
+  const width = (process.stderr.columns || 80) - 1;
+  const told = (bar: string): string => printable(`  ${title}  ${bar}${text}`.replaceAll('\n', ' '));
+  const bar = params.total > 1 ? `${cliProgress.Format.BarFormat(params.progress, options)} ` : '';
+  const line = told(bar);
+  // Rate and time left say more than a bar.
+  return (line.length > width ? told('') : line).slice(0, width);
 }

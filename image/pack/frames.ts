@@ -1,4 +1,4 @@
-/** Compresses chunks on all cores and gives them back in order: which thread was faster does not show. */
+/** Compresses chunks on several cores and gives them back in order: which thread was faster does not show. */
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { constants, zstdCompress } from 'node:zlib';

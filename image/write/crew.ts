@@ -67,7 +67,9 @@ export class Crew {
       const worker = takeThread();
       const member: Member = { worker, doing: new Map() };
       worker.on('message', (message: FromThread) => this.#received(member, message));
-      worker.on('error', (error) => this.#died(member, asError(error)));
+      worker.on('error', (cause) =>
+        this.#died(member, new WorkerDied('writing an image: a worker thread failed', { cause })),
+      );
       worker.on('exit', (code) => {
         if (member.doing.size > 0)
           this.#died(member, new WorkerDied(`writing an image: a worker thread ended with status ${code}`));
@@ -92,10 +94,12 @@ export class Crew {
         if (this.#failure) break;
         void this.#begin(batch);
       }
-      while (this.#open.size > 0) await this.#anyEnd();
-    } finally {
-      signal?.removeEventListener('abort', abort);
+    } catch (error) {
+      // The plan could not be read on; what has begun is still under way.
+      this.#fail(asError(error));
     }
+    while (this.#open.size > 0) await this.#anyEnd();
+    signal?.removeEventListener('abort', abort);
     if (this.#failure) throw this.#failure;
   }
 

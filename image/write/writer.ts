@@ -1,5 +1,5 @@
 /**
- * Writes an image onto a disk with all cores.
+ * Writes an image onto a disk with up to four cores: each thread needs memory.
  *
  * The order is what keeps a half-written disk from booting: first the start of the disk is made zero and flushed, then
  * everything else is written and flushed, then the first chunk.
@@ -65,12 +65,12 @@ class ImageWrite {
     const { crew, limits } = startCrew(this.#request, 'r+');
     try {
       await this.#eraseStart();
+      const direct = await this.#target.isDirect();
       await this.#writeRest(crew, limits);
       await this.#writeStart(crew);
       signal?.throwIfAborted();
       const isReadBack = this.#request.readBack ?? true;
       const bytes = isReadBack ? await readBack(crew, this.#request, { limits, meter: this.#meter }) : 0;
-      const direct = await this.#target.isDirect();
       return { ...this.#meter.tally, readBack: bytes, direct, seconds: this.#meter.seconds };
     } finally {
       await crew.close();

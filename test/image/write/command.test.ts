@@ -1,6 +1,6 @@
 /** `iguana image write` as people use it: consent, trust, going on, and what a disk is remembered to hold. */
 import { generateKeyPairSync } from 'node:crypto';
-import { readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
@@ -172,6 +172,19 @@ describe('with --from', () => {
     ]);
     expect((documents[0] as Report).kept).toBeGreaterThan(4 * MIB);
     expect(await sha256sum(disk)).toBe(sha256(NEXT));
+  });
+
+  it('a record whose table is cut off is no record', async () => {
+    const iguana = commandLine();
+    const disk = emptyDisk();
+    const write = ['image', 'write', REFERENCE, disk, '--unsigned', '--yes'];
+    expect(await iguana.run(write)).toMatchObject({ status: 0 });
+    const records = join(iguana.state, 'image-writes');
+    const [table = ''] = readdirSync(records).filter((name) => name.endsWith('.table'));
+    truncateSync(join(records, table), 1000);
+    const { documents } = await iguana.json(write);
+    expect((documents[0] as Report).kept).toBe(0);
+    expect(await sha256sum(disk)).toBe(sha256(RAW));
   });
 
   it.each<[string, Buffer]>([

@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { CommandLine } from '../../client/command.ts';
+import { loopDevice } from '../devices.ts';
 import { folderWith } from '../servers/folder.ts';
 import { startNginx } from '../servers/nginx.ts';
 import { packSample } from './sample-image.ts';
@@ -59,4 +60,18 @@ it('by the command: all of it in lines on standard error, and in the result', as
     seconds: expect.any(Number),
     direct: true,
   });
+});
+
+it('by the command, at a terminal of 80 columns: rate and time left', async () => {
+  const { url } = await startNginx(NEWER.folder, { location: 'limit_rate 1m;' });
+  const file = join(folderWith(), 'disk');
+  writeFileSync(file, Buffer.alloc(NEWER.raw.length));
+  const disk = await loopDevice(file);
+  const { stdout } = await new CommandLine().atTerminal(
+    ['image', 'write', url, disk, '--unsigned', '--no-read-back'],
+    { asked: 'nothing is asked', answer: '' },
+  );
+  expect(stdout).toMatch(
+    /writing \/dev\/loop\d+ {2}\d+ % {2}\S+ MiB of 13\.0 MiB {2}\S+ .?i?B\/s {2}\S+ s left/,
+  );
 });

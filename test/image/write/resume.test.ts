@@ -18,7 +18,7 @@ import { packSample } from './sample-image.ts';
 import { bytesOf, sha256, sha256sum, startOf, writeInChild } from './writing.ts';
 
 const MIB = 1 << 20;
-/** What may be under way when it is killed: three batches of 1 MiB for each of two threads. */
+/** What may be under way when it is killed: three batches of 1 MiB for each of two threads. `bench/resume` counts what is written again, too. */
 const IN_FLIGHT_BYTES = 2 * 3 * MIB;
 
 /** A disk with a partition table, and content up to its end. */
