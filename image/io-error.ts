@@ -2,7 +2,7 @@
 
 /** Reading or writing failed; the system's own error, with its code, is the cause. */
 export class ImageIoError extends Error {
-  override readonly name = 'ImageIoError';
+  override readonly name: string = 'ImageIoError';
   /** `ENOSPC`, `EIO`, `ENXIO`, …; undefined where the system gave no code. */
   readonly code: string | undefined;
 
@@ -11,6 +11,11 @@ export class ImageIoError extends Error {
     super(`${doing}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
     this.code = errorCode(cause);
   }
+}
+
+/** A chunk table that lies in a file could not be kept or read: no matter of the disk that an image is written to. */
+export class TableFileError extends ImageIoError {
+  override readonly name = 'TableFileError';
 }
 
 /** The file or device ends before the image does. */

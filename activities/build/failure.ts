@@ -3,7 +3,9 @@ import { statfs } from 'node:fs/promises';
 import { ApplicationFailure } from '@temporalio/common';
 import { EngineFailed, EngineMissing } from '../../host/engine/errors.ts';
 import type { StatePaths } from '../../host/state.ts';
+import { TableFileError } from '../../image/io-error.ts';
 import { FAILURES, type FailureType, failure } from '../failures.ts';
+import { tableFileFailure } from '../images/failures.ts';
 import type { BuildLog } from './build-log.ts';
 import { explainPackages } from './package-failure.ts';
 import { BuilderStopped, isTreeFull } from './run-builder.ts';
@@ -20,6 +22,8 @@ export async function asBuildFailure(
   const make = (type: FailureType, why: string): ApplicationFailure =>
     failure(type, `building the image: ${why}; the log is ${log.path}`, { cause: error, context });
   if (error instanceof EngineMissing) return make('EngineMissing', words);
+  // Its folder is not the store's.
+  if (error instanceof TableFileError) return tableFileFailure(error, 'building the image');
   if (isFull(error) || (error instanceof BuilderStopped && isTreeFull(log))) {
     const { bavail, bsize } = await statfs(paths.store);
     return make(

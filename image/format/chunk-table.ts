@@ -123,6 +123,8 @@ export class ChunkTable implements TableHead {
     if (start !== this.#pageStart) {
       const count = Math.min(PAGE_CHUNKS, this.count - start);
       const room = this.#room.subarray(0, count * CHUNK.bytes);
+      // A reading that fails may have overwritten some of the page.
+      this.#pageStart = -1;
       this.#page = this.bytes.read(this.#firstChunk + start * CHUNK.bytes, room);
       this.#pageStart = start;
     }

@@ -7,7 +7,7 @@ import { closeSync, openSync, readSync, rmSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ImageIoError } from '../io-error.ts';
+import { TableFileError } from '../io-error.ts';
 
 /** The bytes of a table, not compressed. */
 export interface TableBytes {
@@ -40,13 +40,15 @@ export function* piecesOf(bytes: TableBytes, pieceBytes = PIECE_BYTES): Generato
  */
 export function lookingAhead(bytes: TableBytes): TableBytes {
   const room = Buffer.alloc(LOOK_BYTES);
-  let seen = room.subarray(0, 0);
+  let seen: Buffer = room.subarray(0, 0);
   let start = 0;
   return {
     length: bytes.length,
     read(offset, { length }) {
       if (offset < start || offset + length > start + seen.length) {
         const count = Math.min(Math.max(length, LOOK_BYTES), bytes.length - offset);
+        // A reading that fails may have overwritten some of it.
+        seen = room.subarray(0, 0);
         seen = bytes.read(offset, count > LOOK_BYTES ? Buffer.alloc(count) : room.subarray(0, count));
         start = offset;
       }
@@ -55,38 +57,39 @@ export function lookingAhead(bytes: TableBytes): TableBytes {
   };
 }
 
-/** Nobody says when a table is not needed any more: images are read, and forgotten. */
+/** Of most tables nobody says when they are not needed any more: images are read, and forgotten. */
 const forgotten = new FinalizationRegistry<number>((file) => closeSync(file));
 
 /** A table in a file. */
 export class TableFile implements TableBytes {
   readonly length: number;
   readonly #path: string;
-  readonly #file: number;
+  /** Undefined when it is closed. */
+  #file: number | undefined;
 
   private constructor(path: string, file: number, length: number) {
     this.#path = path;
     this.#file = file;
     this.length = length;
-    forgotten.register(this, file);
+    forgotten.register(this, file, this);
   }
 
   /**
    * @param length what is behind it is not read
-   * @throws ImageIoError
+   * @throws TableFileError
    */
   static open(path: string, length: number): TableFile {
     try {
       return new TableFile(path, openSync(path, 'r'), length);
     } catch (error) {
-      throw new ImageIoError(`opening ${path}`, error);
+      throw new TableFileError(`opening ${path}`, error);
     }
   }
 
   /**
    * Keeps a table in a file without a name, in the folder for temporary files.
    * @param doing for messages: `reading the chunk table of PART of IMAGE`
-   * @throws ImageIoError where it cannot be kept; what the pieces throw
+   * @throws TableFileError where it cannot be kept; what the pieces throw
    */
   static async keep(doing: string, pieces: AsyncIterable<Buffer>): Promise<TableFile> {
     const path = join(tmpdir(), `iguana-table-${randomUUID()}`);
@@ -95,7 +98,7 @@ export class TableFile implements TableBytes {
         return await action();
       } catch (error) {
         const what = `${doing}: keeping it in ${path} (TMPDIR names another folder)`;
-        throw new ImageIoError(what, error);
+        throw new TableFileError(what, error);
       }
     };
     const file = await attempt(() => open(path, 'wx', 0o600));
@@ -112,17 +115,27 @@ export class TableFile implements TableBytes {
     }
   }
 
-  /** @throws ImageIoError */
+  /** It may be done twice. */
+  close(): void {
+    if (this.#file === undefined) return;
+    forgotten.unregister(this);
+    closeSync(this.#file);
+    this.#file = undefined;
+  }
+
+  /** @throws TableFileError */
   read(offset: number, room: Buffer): Buffer {
     const doing = `reading the chunk table in ${this.#path} at byte ${offset}`;
+    // Its number may be another file's by now.
+    if (this.#file === undefined) throw new TableFileError(doing, new Error('it is closed'));
     for (let done = 0; done < room.length; ) {
       let read: number;
       try {
         read = readSync(this.#file, room, done, room.length - done, offset + done);
       } catch (error) {
-        throw new ImageIoError(doing, error);
+        throw new TableFileError(doing, error);
       }
-      if (read === 0) throw new ImageIoError(doing, new Error('the file ends there'));
+      if (read === 0) throw new TableFileError(doing, new Error('the file ends there'));
       done += read;
     }
     return room;

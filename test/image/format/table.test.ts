@@ -1,13 +1,19 @@
 /** Chunk tables: what is written is read again, and nothing that breaks the format gets through. */
 import { createHash } from 'node:crypto';
+import { truncateSync } from 'node:fs';
+import { join } from 'node:path';
 import { constants, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Chunk, encodeTable, type TableHead } from '../../../image/format/chunk-table.ts';
 import type { Part } from '../../../image/format/config.ts';
-import { checkTable, decodeTable } from '../../../image/format/decode-table.ts';
+import { checkBlob, checkTable, decodeTable } from '../../../image/format/decode-table.ts';
 import { BadImage } from '../../../image/format/errors.ts';
+import { TableFile } from '../../../image/format/table-bytes.ts';
+import { tableBytes } from '../../../image/format/table-layout.ts';
+import { TableFileError } from '../../../image/io-error.ts';
 import type { BlobDescriptor } from '../../../image/source/source.ts';
+import { folderWith } from '../servers/folder.ts';
 
 const BLOCK = 4096;
 const sha = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -54,6 +60,13 @@ function partOf(raw: Buffer, blob: Buffer, more: Partial<Part> = {}): Part {
   };
 }
 
+/** A frame with a window of 8 MiB, of empty blocks and a last one with all that there is. */
+function framed(raw: Buffer, blocks: number): Buffer {
+  const last = Buffer.alloc(3);
+  last.writeUIntLE((raw.length << 3) | 1, 0, 3);
+  return Buffer.concat([Buffer.from('28b52ffd0068', 'hex'), Buffer.alloc(3 * (blocks - 1)), last, raw]);
+}
+
 const GOOD = [chunk(0, 2), chunk(2, 4, { pack: 1, packedOffset: 400 }), chunk(10, 1), chunk(19, 1)];
 
 it('is read as it was written', () => {
@@ -68,6 +81,23 @@ it('may be empty, and may end with a part of a block', () => {
   const odd = { sizeBytes: 20 * BLOCK + 512 };
   const tail = chunk(20, 0, { length: 512 });
   expect(check(table([...GOOD, tail], odd), odd).count).toBe(5);
+});
+
+it('is read right after a page of it could not be read', () => {
+  const chunks = Array.from({ length: 600 }, (_, index) => chunk(index, 1));
+  const sizeBytes = 600 * BLOCK;
+  const bytes = table(chunks, { sizeBytes });
+  const path = join(folderWith({ table: bytes }), 'table');
+  const read = checkTable('reading the table', TableFile.open(path, bytes.length), {
+    sizeBytes,
+    dataBytes: sizeBytes,
+  });
+  expect(read.at(0)).toMatchObject(chunk(0, 1));
+  // Within the second page.
+  truncateSync(path, tableBytes(PACKS.length, 400));
+  expect(() => read.at(300)).toThrow(TableFileError);
+  expect(read.at(0)).toMatchObject(chunk(0, 1));
+  expect(read.at(255)).toMatchObject(chunk(255, 1));
 });
 
 describe('is refused', () => {
@@ -160,6 +190,22 @@ describe('is one zstd frame, and refused', () => {
     ],
   ])('%s', (_what, bytes, message) => {
     expect(() => decodeTable('reading', bytes, partOf(table(GOOD), bytes))).toThrow(message);
+  });
+
+  it('with more blocks than it can need, in memory and in a file', () => {
+    const raw = table(GOOD);
+    const most = 1 + 1024;
+    const all = framed(raw, most);
+    expect(decodeTable('reading', all, partOf(raw, all)).count).toBe(GOOD.length);
+    // Twenty-four million bytes, which is less than a blob may have.
+    for (const blocks of [most + 1, 8_000_000]) {
+      const bytes = framed(raw, blocks);
+      const file = TableFile.open(join(folderWith({ bytes }), 'bytes'), bytes.length);
+      const part = partOf(raw, bytes);
+      expect(() => decodeTable('reading', bytes, part)).toThrow(/frame of at most 1025 blocks/);
+      expect(() => checkBlob('reading', file, part)).toThrow(/frame of at most 1025 blocks/);
+      file.close();
+    }
   });
 
   it('unless it is', () => {
