@@ -23,7 +23,9 @@ export interface EspArchiveFile {
 }
 
 /** A name that FAT has as it is (Microsoft FAT specification, 7), and that leads nowhere else: no dot or space at its end. */
-const FAT_NAME = /^[^"*:<>?\\|\p{Cc}]{0,254}[^"*:<>?\\|\p{Cc}. ]$/u;
+const FAT_NAME = /^[^"*:<>?\\|\p{Cc}]*[^"*:<>?\\|\p{Cc}. ]$/u;
+/** Of a name, in units of UTF-16, as `length` counts them. */
+const MAX_NAME_UNITS = 255;
 /** Files and folders. What boots one machine has dozens; the names are held in memory. */
 const MAX_ENTRIES = 65_536;
 
@@ -68,7 +70,8 @@ export async function* espFiles(archive: string): AsyncGenerator<EspArchiveFile>
   }
 }
 
-const isFatPath = (path: string): boolean => path.split('/').every((name) => FAT_NAME.test(name));
+const isFatPath = (path: string): boolean =>
+  path.split('/').every((name) => name.length <= MAX_NAME_UNITS && FAT_NAME.test(name));
 
 /** What FAT would have to tell apart. */
 class EspNames {

@@ -47,7 +47,6 @@ const sbomSchema = z.object({ components: z.array(z.unknown()).default([]) });
 /** What {@link fetchToStore} brought: a record but for the name that the store gives it. */
 export type Fetched = Omit<ImageRecord, 'version' | 'imageDigest' | 'createdAt'> & {
   readonly origin: ImageOrigin;
-  readonly contentChecked: true;
 };
 
 /**
@@ -100,7 +99,6 @@ export async function fetchToStore(
     files,
     sbom,
     packageCount,
-    contentChecked: true,
     origin: { reference, ...(signer && { signer: { keyId: signer.keyId, identity: signer.identity } }) },
   };
 }

@@ -35,8 +35,6 @@ export const imageRecordSchema = z.strictObject({
   packageCount: z.number().int().nonnegative(),
   /** Absent where it was built here. */
   origin: originSchema.optional(),
-  /** Of what was not built here: `check-content.ts` has looked at it. Iguana did not always. */
-  contentChecked: z.literal(true).optional(),
   /** ISO 8601. */
   createdAt: z.string(),
 });
@@ -46,10 +44,6 @@ export type ImageRecord = z.infer<typeof imageRecordSchema>;
 
 /** @see originSchema */
 export type ImageOrigin = z.infer<typeof originSchema>;
-
-/** @returns whether an install may rely on it: builds make what installs need, others have been looked at */
-export const isChecked = ({ origin, contentChecked }: ImageRecord): boolean =>
-  origin === undefined || contentChecked === true;
 
 /** A blob by digest and size. */
 export type Blob = z.infer<typeof blobSchema>;

@@ -4,7 +4,7 @@ import { pipeline } from 'node:stream';
 import { constants, createZstdDecompress } from 'node:zlib';
 import { BadImage } from '../image/format/errors.ts';
 import { MAX_WINDOW_BYTES, maxBlocks, maxPackedBytes } from '../image/format/limits.ts';
-import type { TableBytes } from '../image/format/table-bytes.ts';
+import { lookingAhead, type TableBytes } from '../image/format/table-bytes.ts';
 import { zstdFrame } from '../image/format/zstd-frame.ts';
 import { ImageIoError } from '../image/io-error.ts';
 
@@ -16,8 +16,6 @@ export interface LineLimits {
   readonly maxLineBytes: number;
 }
 
-/** More than a header of a frame or a block, and less than most blocks, which are passed over. */
-const LOOK_BYTES = 4096;
 const PIECE_BYTES = 1 << 16;
 const LINE_FEED = 0x0a;
 
@@ -57,7 +55,10 @@ export async function* linesOfZstd(
   if (restBytes > 0) yield Buffer.concat(rest);
 }
 
-/** Node's decoder leaves unread what follows a frame and is none. Node's encoder ends what it writes with an empty frame. */
+/**
+ * Node's decoder leaves unread what follows a frame and is none. Node's encoder ends what it writes with an empty frame. Nothing else
+ * runs meanwhile: all frames together have no more blocks than one may have.
+ */
 function checkFrames(path: string, doing: string, maxBytes: number): void {
   withFile(path, doing, (bytes) => {
     const { length } = bytes;
@@ -67,16 +68,21 @@ function checkFrames(path: string, doing: string, maxBytes: number): void {
         found: length,
       });
     let at = 0;
+    let blocksLeft = maxBlocks(maxBytes);
     do {
-      const frame = zstdFrame(behind(bytes, at), { maxBlocks: maxBlocks(maxBytes) });
+      const frame = zstdFrame(behind(bytes, at), { maxBlocks: blocksLeft });
       if (!frame)
-        throw new BadImage(doing, `at byte ${at} of ${length} is no zstd frame, or one that is cut off`);
+        throw new BadImage(
+          doing,
+          `at byte ${at} of ${length} is no zstd frame, one with too many blocks, or one that is cut off`,
+        );
       if (frame.windowBytes > MAX_WINDOW_BYTES)
         throw new BadImage(doing, 'the window of its zstd frame is too large', {
           expected: `at most ${MAX_WINDOW_BYTES} bytes`,
           found: frame.windowBytes,
         });
       at += frame.length;
+      blocksLeft -= frame.blocks;
     } while (at < length);
   });
 }
@@ -99,22 +105,12 @@ function withFile(path: string, doing: string, use: (bytes: TableBytes) => void)
   }
 }
 
-/** A block's header is often near the one before: each system call looks a little further than it is asked to. */
-function bytesOf(file: number): TableBytes {
-  const seen = Buffer.alloc(LOOK_BYTES);
-  let at = 0;
-  let count = 0;
-  return {
+/** A block's header is often near the one before. */
+const bytesOf = (file: number): TableBytes =>
+  lookingAhead({
     length: fstatSync(file).size,
-    read(offset, room) {
-      if (offset < at || offset + room.length > at + count) {
-        at = offset;
-        count = readSync(file, seen, 0, seen.length, offset);
-      }
-      return seen.subarray(offset - at, Math.min(offset - at + room.length, count));
-    },
-  };
-}
+    read: (offset, room) => room.subarray(0, readSync(file, room, 0, room.length, offset)),
+  });
 
 async function* unpacked(path: string, doing: string): AsyncGenerator<Buffer> {
   const params = { [constants.ZSTD_d_windowLogMax]: Math.log2(MAX_WINDOW_BYTES) };

@@ -3,11 +3,14 @@ import { join } from 'node:path';
 import { Context } from '@temporalio/activity';
 import { openEngine } from '../../host/engine/open.ts';
 import type { StatePaths } from '../../host/state.ts';
+import { BadImage } from '../../image/format/errors.ts';
 import { digestOf } from '../../manifest/digest.ts';
 import type { ManifestImage } from '../../manifest/schema/manifest.ts';
-import { type ImageRecord, isChecked } from '../../store/image-record.ts';
+import { checkContent } from '../../store/check-content.ts';
+import type { ImageRecord } from '../../store/image-record.ts';
 import { ImageStore } from '../../store/store.ts';
 import type { ImageRef } from '../contract.ts';
+import { failure } from '../failures.ts';
 import { reportProgress } from '../progress.ts';
 import { alone } from './alone.ts';
 import { BuildLog } from './build-log.ts';
@@ -29,14 +32,14 @@ import { storeImage } from './store-image.ts';
 export async function buildImage(paths: StatePaths, image: ManifestImage): Promise<ImageRef> {
   const imageDigest = digestOf(image);
   const store = new ImageStore(paths.store);
-  const found = await store.find(imageDigest);
-  if (found && isChecked(found)) return imageRef(found);
   const { cancellationSignal: signal } = Context.current();
+  const found = await findImage(store, imageDigest, signal);
+  if (found) return imageRef(found);
   const place = buildPlace(paths, imageDigest);
   return await alone(place.lock, signal, async () => {
     // Whoever held the lock may have built it.
-    const built = await store.find(imageDigest);
-    if (built && isChecked(built)) return imageRef(built);
+    const built = await findImage(store, imageDigest, signal);
+    if (built) return imageRef(built);
     const log = await BuildLog.open(join(paths.logs, `build-${place.name}.log`));
     try {
       const work = { image, imageDigest, place, log, signal };
@@ -48,6 +51,34 @@ export async function buildImage(paths: StatePaths, image: ManifestImage): Promi
       await log.close();
     }
   });
+}
+
+/**
+ * What comes from elsewhere is looked at each time: an Iguana that did not look at it may have fetched it, and its source may be
+ * away by now. Builds make what installs need.
+ * @returns undefined where the store does not have it
+ * @throws failure `ImageUnsuitable`; ImageIoError
+ */
+async function findImage(
+  store: ImageStore,
+  imageDigest: ImageRecord['imageDigest'],
+  signal: AbortSignal,
+): Promise<ImageRecord | undefined> {
+  const found = await store.find(imageDigest);
+  if (!found?.origin) return found;
+  const { image, origin, esp, files } = found;
+  const doing = `using the image ${image.digest} of ${origin.reference}, which is in the store`;
+  try {
+    await checkContent(
+      doing,
+      { esp: store.blobPath(esp.digest), files: store.blobPath(files.digest) },
+      signal,
+    );
+  } catch (error) {
+    if (error instanceof BadImage) throw failure('ImageUnsuitable', error.message, { cause: error });
+    throw error;
+  }
+  return found;
 }
 
 async function build(

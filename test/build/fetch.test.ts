@@ -148,15 +148,29 @@ it('is not asked for again, and a try that was interrupted fetches only what is 
   expect(await builder.build(wanted)).toEqual(ref);
 });
 
-it('is looked at again where that was never done: by an Iguana that did not', async () => {
+it('is used where its source is gone, once it is in the store', async () => {
+  await push(record, 'gone');
+  const wanted = await image({ reference: place('gone'), keys: [], insecureUnsigned: true });
+  const ref = await builder.build(wanted);
+  await rm(join(registry.storage, 'docker/registry/v2/repositories/os/gone'), { recursive: true });
+  expect(await builder.build(wanted)).toEqual(ref);
+  await new ImageStore(builder.paths.store).remove(ref.imageDigest);
+  expect(await failureOf(builder.build(wanted))).toMatchObject({ type: 'ImageRefused' });
+});
+
+it('is refused where it is in the store, and an Iguana fetched it that did not look at it', async () => {
   const wanted = await image();
   const ref = await builder.build(wanted);
   const store = new ImageStore(builder.paths.store);
-  const { contentChecked, ...before } = (await store.find(ref.imageDigest)) ?? expect.fail('it is not there');
-  expect(contentChecked).toBe(true);
-  await store.commit(before);
-  expect(await builder.build(wanted)).toEqual(ref);
-  expect(await store.find(ref.imageDigest)).toMatchObject({ contentChecked: true });
+  const found = (await store.find(ref.imageDigest)) ?? expect.fail('it is not there');
+  const files = join(store.workFolder, 'files');
+  await writeFile(files, await fileList(FILES.filter(({ path }) => path !== '/usr/bin/bash')));
+  await store.commit({ ...found, files: await store.put(files) });
+  const failed = await failureOf(builder.build(wanted));
+  expect(failed).toMatchObject({ type: 'ImageUnsuitable', retryable: false });
+  expect(failed.message).toMatch(
+    /^using the image sha256:.* of docker:.*, which is in the store: .* needs: bash/,
+  );
 });
 
 it('may be unsigned only where the profile says so, and the history then says that', async () => {

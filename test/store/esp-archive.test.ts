@@ -43,6 +43,11 @@ it.each(['ustar', 'pax', 'gnu'])('may be %s, as tar(1) makes it of a folder', as
   expect((await pathsOf(archive)).sort()).toEqual([long, 'c']);
 });
 
+it('may have names as long as FAT has them, in units of UTF-16', async () => {
+  const names = ['a'.repeat(255), `b${'😀'.repeat(127)}`];
+  expect(await pathsOf(await archiveOf(await espArchive(names)))).toEqual(names);
+});
+
 it('that is not there: the system says so', async () => {
   await expect(pathsOf(join(folderWith(), 'none'))).rejects.toThrow(ImageIoError);
 });
@@ -61,6 +66,8 @@ describe('is refused, by its path and the reason, with', () => {
     ['a folder with an absolute path', [{ name: '/abs/', type: 'directory' }], /"\/abs\/" \(directory\)/],
     ['a folder that leads out of it', [{ name: '../x/', type: 'directory' }], /"\.\.\/x\/" \(directory\)/],
     ['a name that FAT does not have', ['EFI/a:b'], /"EFI\/a:b" \(file\)/],
+    ['a name that is too long for FAT', ['a'.repeat(256)], /"a{256}" \(file\)/],
+    ['one that is so in UTF-16', [`a${'😀'.repeat(128)}`], /"a(😀){128}" \(file\)/u],
     ['two paths that differ in case', ['EFI/BOOT/a', 'EFI/Boot/A'], /EFI\/Boot and EFI\/BOOT are the same/],
     ['two files that differ in case', ['EFI/a', 'EFI/A'], /EFI\/A and EFI\/a are the same/],
     ['a file twice', ['a', './a'], /a and a are the same/],

@@ -122,6 +122,27 @@ describe('more than a reader takes', () => {
     );
   });
 
+  it('more blocks than 256 MiB have, in one frame or in several', async () => {
+    const emptyBlocks = (count: number): Buffer =>
+      Buffer.concat([
+        Buffer.from('28b52ffd0050', 'hex'),
+        Buffer.alloc(3 * (count - 1)),
+        Buffer.from([1, 0, 0]),
+      ]);
+    const most = 2 ** 18 + 1024;
+    const path = join(folderWith(), 'files');
+    await writeFile(path, emptyBlocks(most));
+    expect(await Array.fromAsync(readFileList(path))).toEqual([]);
+    expect((await errorOf(emptyBlocks(most + 1))).message).toMatch(
+      /at byte 0 of \d+ .* with too many blocks/,
+    );
+    const frames = Array.from({ length: 3 }, () => emptyBlocks(most / 2));
+    const [at, all] = [2 * (frames[0]?.length ?? 0), Buffer.concat(frames)];
+    expect((await errorOf(all)).message).toMatch(
+      `at byte ${at} of ${all.length} is no zstd frame, one with too`,
+    );
+  });
+
   it('a line of more than 64 KiB, also one without an end', async () => {
     const line = (bytes: number): string => `{"path":"/${'x'.repeat(bytes)}"}`;
     expect((await errorOf(packed(`${line(2 ** 16)}\n`))).message).toMatch(/at most 65536 bytes/);
