@@ -6,11 +6,13 @@ import { zstdCompressSync } from 'node:zlib';
 import type { Digest } from '../../../image/digest.ts';
 import { encodeConfig } from '../../../image/format/config.ts';
 import { encodeManifest } from '../../../image/format/manifest.ts';
-import { CHUNK, HEADER, MAGIC, PACK, tableBytes } from '../../../image/format/table-layout.ts';
+import { CHUNK, DIGEST_BYTES, HEADER, MAGIC, PACK, tableBytes } from '../../../image/format/table-layout.ts';
 import type { BlobDescriptor } from '../../../image/source/source.ts';
 
 const BLOCK_BYTES = 4096;
 const FRAME_BYTES = 19;
+/** Of the eight of a number: as many as Node writes at once. */
+const NUMBER_BYTES = 6;
 /** Zeros behind the last chunk. */
 const TAIL_BYTES = 64 << 20;
 
@@ -22,7 +24,7 @@ export interface LargeShape {
   readonly blocks: number;
   /** Which blocks they are: two images whose numbers overlap have blocks in common. */
   readonly firstBlock: number;
-  /** Of so many blocks the digest is right; of the others, which a write never comes to, it is any. Default all. */
+  /** So many blocks are right; the others, which a write never comes to, have any digest and no frame. Default all. */
   readonly rightBlocks?: number;
 }
 
@@ -42,22 +44,25 @@ export function largeImage(
   const frames = Buffer.alloc(blocks * FRAME_BYTES);
   const raw = Buffer.alloc(tableBytes(1, bulk.length + blocks));
   let [index, offset, packedOffset] = [0, 0, 0];
-  const add = (bytes: Buffer, packedLength: number, digest = sha256(bytes)): void => {
+  const add = (length: number, packedLength: number, digest: Buffer): void => {
     const at = tableBytes(1, index++);
-    raw.writeBigUInt64LE(BigInt(offset), at + CHUNK.offset);
-    raw.writeBigUInt64LE(BigInt(packedOffset), at + CHUNK.packedOffset);
-    raw.writeUInt32LE(bytes.length, at + CHUNK.length);
+    raw.writeUIntLE(offset, at + CHUNK.offset, NUMBER_BYTES);
+    raw.writeUIntLE(packedOffset, at + CHUNK.packedOffset, NUMBER_BYTES);
+    raw.writeUInt32LE(length, at + CHUNK.length);
     raw.writeUInt32LE(packedLength, at + CHUNK.packedLength);
     digest.copy(raw, at + CHUNK.digest);
-    offset += bytes.length;
+    offset += length;
     packedOffset += packedLength;
   };
-  for (const [which, bytes] of bulk.entries()) add(bytes, packed[which]?.length ?? 0);
+  for (const [which, bytes] of bulk.entries()) add(bytes.length, packed[which]?.length ?? 0, sha256(bytes));
   const block = Buffer.alloc(BLOCK_BYTES);
-  for (let which = 0; which < blocks; which++) {
+  for (let which = 0; which < rightBlocks; which++) {
     fillBlock(block, frames.subarray(which * FRAME_BYTES, (which + 1) * FRAME_BYTES), firstBlock + which);
-    add(block, FRAME_BYTES, which < rightBlocks ? sha256(block) : randomBytes(32));
+    add(BLOCK_BYTES, FRAME_BYTES, sha256(block));
   }
+  const others = randomBytes((blocks - rightBlocks) * DIGEST_BYTES);
+  for (let at = 0; at < others.length; at += DIGEST_BYTES)
+    add(BLOCK_BYTES, FRAME_BYTES, others.subarray(at, at + DIGEST_BYTES));
   const pack = put(...packed, frames);
   MAGIC.copy(raw);
   raw.writeUInt32LE(BLOCK_BYTES, HEADER.blockBytes);

@@ -18,8 +18,12 @@ export function bytesOf(pattern: string): Buffer {
   return Buffer.concat(parts.map((part) => (part === '0' ? Buffer.alloc(MIB) : megabyteOf(part))));
 }
 
+const megabytes = new Map<string, Buffer>();
+
 /** Half of it can be compressed, as in files of a system. */
 function megabyteOf(seed: string): Buffer {
+  const known = megabytes.get(seed);
+  if (known) return known;
   const bytes = Buffer.alloc(MIB, `${seed} is the text that fills this megabyte. `);
   for (let at = 0, block = 0; at < MIB; at += 8192, block += 1) {
     let digest = createHash('sha512').update(`${seed}${block}`).digest();
@@ -28,6 +32,7 @@ function megabyteOf(seed: string): Buffer {
       digest = createHash('sha512').update(digest).digest();
     }
   }
+  megabytes.set(seed, bytes);
   return bytes;
 }
 
