@@ -2,7 +2,6 @@
 import type { Batch, BatchChunk } from './batch.ts';
 import { Places } from './places.ts';
 import type { BatchLimits } from './plan.ts';
-
 import type { WritePart } from './request.ts';
 
 /** How the chunks of the held image serve the new one. */

@@ -13,6 +13,8 @@ const THREAD = new URL(import.meta.url.endsWith('.ts') ? './thread.ts' : './thre
  */
 const resourceLimits = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 };
 
+const newThread = (): Worker => new Worker(THREAD, { resourceLimits });
+
 const waiting: Worker[] = [];
 
 /** One for each core, but no more than the memory of a small machine has room for. */
@@ -21,7 +23,7 @@ export const defaultThreads = (): number => Math.min(MAX_THREADS, availableParal
 /** Starts threads for a write that will follow. They keep no process alive that has nothing else to do. */
 export function startThreads(count = defaultThreads()): void {
   while (waiting.length < count) {
-    const worker = new Worker(THREAD, { resourceLimits });
+    const worker = newThread();
     worker.unref();
     waiting.push(worker);
   }
@@ -29,7 +31,7 @@ export function startThreads(count = defaultThreads()): void {
 
 /** A thread that waits for its setup; a new one where none does. */
 export function takeThread(): Worker {
-  const worker = waiting.pop() ?? new Worker(THREAD, { resourceLimits });
+  const worker = waiting.pop() ?? newThread();
   worker.ref();
   return worker;
 }
